@@ -1,0 +1,21 @@
+//! Writes `pyrite.h` into the build's own folder (`make header` copies it into the tree), and names
+//! the shared library.
+
+use std::{env, path::PathBuf};
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    for source in ["src/abi.rs", "src/api", "cbindgen.toml", "build.rs"] {
+        println!("cargo:rerun-if-changed={source}");
+    }
+    let mut builder = cbindgen::Builder::new()
+        .with_config(cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml"));
+    for source in ["abi", "api/lifecycle", "api/call", "api/object", "api/eval", "api/handle", "api/error"] {
+        builder = builder.with_src(root.join("src").join(source).with_extension("rs"));
+    }
+    builder.generate().expect("the header").write_to_file(out.join("pyrite.h"));
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libpyrite.so.0");
+    }
+}

@@ -1,0 +1,874 @@
+/*
+ * pyrite.h: CPython embedded in any host that can call C.
+ * Generated from the Rust sources by cbindgen: do not edit, run `make header`.
+ */
+
+#ifndef PYRITE_H
+#define PYRITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The version of this interface: `major << 16 | minor`. Within a major, things are only added.
+ */
+#define PYR_ABI_VERSION 65536
+
+/**
+ * The oldest interface that this library still serves; see `pyr_abi_minimum`.
+ */
+#define PYR_ABI_MINIMUM 65536
+
+/**
+ * How deep containers may be nested in a conversion.
+ */
+#define PYR_MAXIMUM_DEPTH 1000000
+
+/**
+ * How many bytes of short text or items fit in a result without memory of its own.
+ */
+#define PYR_SCRATCH 488
+
+/**
+ * Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
+ */
+#define PYR_REMOTE 1
+
+/**
+ * Flag for a call: give text as `PYR_UCS4` instead of `PYR_UTF8`.
+ */
+#define PYR_AS_UCS4 2
+
+/**
+ * What a function returns: `PYR_OK`, or why it failed. Numbers are never reused.
+ *
+ * After any other status than `PYR_OK` the out-parameters are untouched, the interpreter and the
+ * GIL are as they were before the call, and `pyr_error_last` tells the details.
+ */
+typedef uint32_t pyr_status;
+
+/**
+ * How to start Python; see `pyr_start`.
+ */
+typedef struct pyr_start_options {
+    /**
+     * `sizeof(pyr_start_options)`.
+     */
+    size_t size;
+    /**
+     * The path of the `python` executable whose `sys.prefix`, `sys.path` and packages are wanted
+     * (that of a venv, say): UTF-8 as the file system has it, without NULs.
+     */
+    const uint8_t *executable;
+    /**
+     * Its length in bytes.
+     */
+    size_t executable_length;
+} pyr_start_options;
+
+/**
+ * A name that was prepared by `pyr_intern`. 0 is no name. Names need no release.
+ */
+typedef uint64_t pyr_name;
+
+/**
+ * What a cell holds. 0 is no tag.
+ */
+typedef uint32_t pyr_tag;
+
+/**
+ * A reference to a Python object: an integer, never a pointer. 0 is no handle.
+ *
+ * Below 2^62. Each one that a function gives you is yours: give it back with `pyr_release`.
+ * A handle that is stale, released or made up gives a status, never a crash.
+ */
+typedef uint64_t pyr_handle;
+
+/**
+ * The element type of an array.
+ */
+typedef uint32_t pyr_element;
+
+/**
+ * An array in memory: C order, no gaps, native byte order.
+ */
+typedef struct pyr_array {
+    /**
+     * The first element; NULL is allowed when there is no element.
+     */
+    const void *data;
+    /**
+     * `rank` sizes, outermost first; NULL is allowed when `rank` is 0.
+     */
+    const size_t *dimensions;
+    /**
+     * The number of dimensions, 32 at the most.
+     */
+    uint32_t rank;
+    /**
+     * The type of the elements, such as `PYR_FLOAT64`.
+     */
+    pyr_element element;
+} pyr_array;
+
+/**
+ * What a cell's tag says is in it.
+ */
+typedef union pyr_payload {
+    /**
+     * For `PYR_INT` and `PYR_BOOL`.
+     */
+    int64_t integer;
+    /**
+     * For `PYR_FLOAT` and `PYR_SINGLE`.
+     */
+    double real;
+    /**
+     * For `PYR_HANDLE`.
+     */
+    pyr_handle handle;
+    /**
+     * For `PYR_NAME`.
+     */
+    pyr_name name;
+    /**
+     * For `PYR_UTF8`, `PYR_LATIN1`, `PYR_BIGINT` and `PYR_BYTES`. NULL is allowed when `aux` is 0.
+     */
+    const uint8_t *bytes;
+    /**
+     * For `PYR_UCS4`. NULL is allowed when `aux` is 0.
+     */
+    const uint32_t *points;
+    /**
+     * For `PYR_LIST`, `PYR_TUPLE` and `PYR_DICT`. NULL is allowed when `aux` is 0.
+     */
+    const struct pyr_value *items;
+    /**
+     * For `PYR_ARRAY`.
+     */
+    const struct pyr_array *array;
+} pyr_payload;
+
+/**
+ * A cell: one value, 16 bytes. Containers point to the cells of their items.
+ *
+ * As an argument a cell and all that it points to are yours, are only read, and need to live until
+ * the function returns.
+ */
+typedef struct pyr_value {
+    /**
+     * What is in it.
+     */
+    pyr_tag tag;
+    /**
+     * How much is in it: see the tags. 0 for the others.
+     */
+    uint32_t aux;
+    /**
+     * The value itself, or where it is.
+     */
+    union pyr_payload of;
+} pyr_value;
+
+/**
+ * The value that a call gave. Yours, to be given to `pyr_result_free` once read.
+ *
+ * The root value may point into `scratch`, so read it where it is: a copy of this struct points
+ * into the original.
+ */
+typedef struct pyr_result {
+    /**
+     * The root of the value.
+     */
+    struct pyr_value value;
+    /**
+     * The memory behind it, or NULL when there is none to free.
+     */
+    void *memory;
+    /**
+     * Room for short text.
+     */
+    uint8_t scratch[PYR_SCRATCH];
+} pyr_result;
+
+/**
+ * What went wrong last on this thread; see `pyr_error_last`.
+ *
+ * All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread.
+ */
+typedef struct pyr_error {
+    /**
+     * The status that the failing call returned.
+     */
+    pyr_status status;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The exception's qualified type name, such as `ValueError` or `json.decoder.JSONDecodeError`;
+     * empty when no Python exception was raised.
+     */
+    const uint8_t *type_name;
+    /**
+     * Its length in bytes.
+     */
+    size_t type_name_length;
+    /**
+     * What went wrong, in words.
+     */
+    const uint8_t *message;
+    /**
+     * Its length in bytes.
+     */
+    size_t message_length;
+    /**
+     * The formatted traceback, as Python prints it; empty when none was asked for.
+     */
+    const uint8_t *traceback;
+    /**
+     * Its length in bytes.
+     */
+    size_t traceback_length;
+    /**
+     * A handle on the exception, yours to release; 0 when there is none or it was taken already.
+     */
+    pyr_handle exception;
+} pyr_error;
+
+/**
+ * Success.
+ */
+#define PYR_OK 0
+
+/**
+ * Python raised an exception; `pyr_error_last` has its type, message, traceback and a handle on it.
+ */
+#define PYR_PYTHON_ERROR 1
+
+/**
+ * An argument that must not be NULL is NULL.
+ */
+#define PYR_NULL_ARGUMENT 2
+
+/**
+ * A handle that this process never gave out.
+ */
+#define PYR_INVALID_HANDLE 3
+
+/**
+ * A handle that was released, or was made before `pyr_stop` or by another process.
+ */
+#define PYR_STALE_HANDLE 4
+
+/**
+ * A cell whose tag is unknown, or not allowed in its place.
+ */
+#define PYR_INVALID_TAG 5
+
+/**
+ * Text that is not valid in its encoding.
+ */
+#define PYR_INVALID_TEXT 6
+
+/**
+ * A `size` field that this library does not know.
+ */
+#define PYR_INVALID_SIZE 7
+
+/**
+ * Python is not running: `pyr_start` was not called, failed, or `pyr_stop` came after it.
+ */
+#define PYR_NOT_RUNNING 8
+
+/**
+ * Python could not be started; `pyr_error_last` says why.
+ */
+#define PYR_START_FAILED 9
+
+/**
+ * The libpython in this process is one that cannot be served (too old, or free-threaded).
+ */
+#define PYR_UNSUPPORTED_PYTHON 10
+
+/**
+ * A name (see `pyr_intern`) that this process never gave out.
+ */
+#define PYR_INVALID_NAME 11
+
+/**
+ * A container that contains itself cannot be converted.
+ */
+#define PYR_CIRCULAR 12
+
+/**
+ * Containers are nested deeper than `PYR_MAXIMUM_DEPTH`.
+ */
+#define PYR_TOO_DEEP 13
+
+/**
+ * A container was changed by other code while it was being converted.
+ */
+#define PYR_CHANGED 14
+
+/**
+ * `pyr_gil_release` without a `pyr_gil_acquire` on this thread.
+ */
+#define PYR_GIL_NOT_HELD 15
+
+/**
+ * A fault inside this library (a caught panic); the message says which. Please report it.
+ */
+#define PYR_PANIC 16
+
+/**
+ * An array whose element type or dimensions cannot be converted.
+ */
+#define PYR_INVALID_ARRAY 17
+
+/**
+ * Python's `None`.
+ */
+#define PYR_NONE 1
+
+/**
+ * Python's `True` or `False`: `of.integer` is 1 or 0.
+ */
+#define PYR_BOOL 2
+
+/**
+ * An int that fits in 64 signed bits: `of.integer`.
+ */
+#define PYR_INT 3
+
+/**
+ * A float: `of.real`.
+ */
+#define PYR_FLOAT 4
+
+/**
+ * Text in UTF-8: `of.bytes`, `aux` bytes. Lone surrogates are written as three bytes each.
+ */
+#define PYR_UTF8 5
+
+/**
+ * Text of one byte a character, U+0000 to U+00FF: `of.bytes`, `aux` characters. Arguments only.
+ */
+#define PYR_LATIN1 6
+
+/**
+ * Text of one native-endian 32-bit code point a character: `of.points`, `aux` characters.
+ */
+#define PYR_UCS4 7
+
+/**
+ * An int of any size: `of.bytes`, `aux` bytes, two's complement, little-endian.
+ */
+#define PYR_BIGINT 8
+
+/**
+ * A list: `of.items`, `aux` cells.
+ */
+#define PYR_LIST 9
+
+/**
+ * A tuple: `of.items`, `aux` cells.
+ */
+#define PYR_TUPLE 10
+
+/**
+ * A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...).
+ */
+#define PYR_DICT 11
+
+/**
+ * Any object: `of.handle`. In a result the handle is yours to release.
+ */
+#define PYR_HANDLE 12
+
+/**
+ * A prepared name: `of.name`. Only where a callable or an attribute name is wanted.
+ */
+#define PYR_NAME 13
+
+/**
+ * Bytes: `of.bytes`, `aux` bytes.
+ */
+#define PYR_BYTES 14
+
+/**
+ * A numpy array: `of.array`.
+ */
+#define PYR_ARRAY 15
+
+/**
+ * A float of single precision (numpy's float16 or float32): `of.real`. As an argument, a float.
+ */
+#define PYR_SINGLE 16
+
+/**
+ * IEEE single float.
+ */
+#define PYR_FLOAT32 1
+
+/**
+ * IEEE double float.
+ */
+#define PYR_FLOAT64 2
+
+/**
+ * Signed integer of 8 bits.
+ */
+#define PYR_INT8 3
+
+/**
+ * Signed integer of 16 bits.
+ */
+#define PYR_INT16 4
+
+/**
+ * Signed integer of 32 bits.
+ */
+#define PYR_INT32 5
+
+/**
+ * Signed integer of 64 bits.
+ */
+#define PYR_INT64 6
+
+/**
+ * Unsigned integer of 8 bits.
+ */
+#define PYR_UINT8 7
+
+/**
+ * Unsigned integer of 16 bits.
+ */
+#define PYR_UINT16 8
+
+/**
+ * Unsigned integer of 32 bits.
+ */
+#define PYR_UINT32 9
+
+/**
+ * Unsigned integer of 64 bits.
+ */
+#define PYR_UINT64 10
+
+/**
+ * Two single floats: real and imaginary part.
+ */
+#define PYR_COMPLEX64 11
+
+/**
+ * Two double floats: real and imaginary part.
+ */
+#define PYR_COMPLEX128 12
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the interface this library implements: `PYR_ABI_VERSION` of the header it was built
+ * with. A host compares it with the version it was written for: the same major, and no lower minor.
+ */
+uint32_t pyr_abi_version(void);
+
+/**
+ * The oldest interface version whose hosts this library still serves.
+ */
+uint32_t pyr_abi_minimum(void);
+
+/**
+ * The version of this library, such as `"0.1.0"`: NUL-terminated, static.
+ */
+const char *pyr_version(void);
+
+/**
+ * The sizes and offsets of the structs above, as this library was built, for hosts that cannot read
+ * the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
+ * `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
+ * `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
+ * `pyr_start_options`, offset of `executable`.
+ *
+ * Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
+ *
+ * # Safety
+ * `numbers` points to `length` writable numbers, or is NULL.
+ */
+size_t pyr_layout(uint32_t *numbers,
+                  size_t length);
+
+/**
+ * Start Python as the executable of `options` would run, or resume after `pyr_stop`.
+ *
+ * libpython must be loaded already, with global visibility: either the program is linked to it, or it
+ * was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
+ * `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
+ * left as they are. Any thread may call this; several at once start one interpreter. When Python runs
+ * already, nothing happens; an interpreter that somebody else started is used as it is.
+ *
+ * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_START_FAILED` or
+ * `PYR_UNSUPPORTED_PYTHON`.
+ *
+ * # Safety
+ * `options` points to a readable `pyr_start_options`, or is NULL.
+ */
+pyr_status pyr_start(const struct pyr_start_options *options);
+
+/**
+ * Stop: empty `__main__`, run Python's garbage collector, make every handle stale.
+ *
+ * The interpreter itself stays, since extension modules do not survive its end: `pyr_start` resumes
+ * at once. Until then every other call returns `PYR_NOT_RUNNING`. Names (`pyr_intern`) stay valid.
+ * Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run.
+ */
+pyr_status pyr_stop(void);
+
+/**
+ * 1 when Python runs, 0 when it was not started or was stopped.
+ */
+int32_t pyr_is_running(void);
+
+/**
+ * Hold the GIL on this thread until `pyr_gil_release`: calls in between are cheaper, other threads
+ * wait. Holds nest. Do not block on other threads meanwhile.
+ *
+ * Returns `PYR_OK` or `PYR_NOT_RUNNING`.
+ */
+pyr_status pyr_gil_acquire(void);
+
+/**
+ * Undo one `pyr_gil_acquire` of this thread. Returns `PYR_OK` or `PYR_GIL_NOT_HELD`.
+ */
+pyr_status pyr_gil_release(void);
+
+/**
+ * Counters, for tests and for the curious: `live_handles` is how many objects the host holds,
+ * `pending_releases` how much waits to be given back by the next call. Either may be NULL.
+ *
+ * # Safety
+ * Both point to writable numbers, or are NULL.
+ */
+pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
+
+/**
+ * Prepare a name: an attribute's, a dotted one such as `os.path.join`, or source to be called.
+ *
+ * `name` gets a number that this process understands from now on, in `PYR_NAME` cells: using it costs
+ * less than using the text. It is looked up afresh at each use, so a redefinition is always seen.
+ * Names are kept for the life of the process, and are valid after `pyr_stop`.
+ *
+ * `text` is UTF-8, `length` bytes. Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_TEXT` or
+ * `PYR_NOT_RUNNING`.
+ *
+ * # Safety
+ * `text` points to `length` readable bytes; `name` to a writable `pyr_name`. Either may be NULL.
+ */
+pyr_status pyr_intern(const uint8_t *text,
+                      size_t length,
+                      pyr_name *name);
+
+/**
+ * The value of a dotted name: its first part in `__main__`, then in builtins, the rest by attribute.
+ *
+ * `name` is a `PYR_NAME` or text, and no expression. `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`.
+ * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (a NameError when undefined), or a status for a bad argument.
+ *
+ * # Safety
+ * `name` points to a cell that can be read with all that it points to; `out` to a writable result.
+ * Either may be NULL.
+ */
+pyr_status pyr_get(const struct pyr_value *name,
+                   uint32_t flags,
+                   struct pyr_result *out);
+
+/**
+ * Set a global of `__main__`, or the last attribute of a dotted name.
+ *
+ * `name` is a `PYR_NAME` or text. Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status for a bad
+ * argument.
+ *
+ * # Safety
+ * Both point to cells that can be read with all that they point to, or are NULL.
+ */
+pyr_status pyr_set(const struct pyr_value *name, const struct pyr_value *value);
+
+/**
+ * Call something.
+ *
+ * `callable` is a `PYR_HANDLE`; a `PYR_NAME` or text, which is a dotted name or else source of an
+ * expression (`lambda x: x*x`) whose value is called; or any other value that can be called. `args`
+ * is `nargs` cells of positional arguments, followed by `nkwargs` *pairs* of cells for keyword
+ * arguments: name (`PYR_NAME` or text), value. It may be NULL when there are none.
+ *
+ * `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`. On `PYR_OK`, `out` is the value, to be given to
+ * `pyr_result_free`. Returns `PYR_PYTHON_ERROR` when the call raised, or a status for a bad argument.
+ *
+ * # Safety
+ * `callable` and `args` can be read with all that they point to; `out` is writable. Any may be NULL.
+ */
+pyr_status pyr_call(const struct pyr_value *callable,
+                    const struct pyr_value *args,
+                    uint32_t nargs,
+                    uint32_t nkwargs,
+                    uint32_t flags,
+                    struct pyr_result *out);
+
+/**
+ * Call the method `name` of `object`; the rest as for `pyr_call`.
+ *
+ * `object` is any value (the method `upper` of a text cell, say); `name` is a `PYR_NAME` or text.
+ *
+ * # Safety
+ * `object`, `name` and `args` can be read with all that they point to; `out` is writable. Any may be
+ * NULL.
+ */
+pyr_status pyr_call_method(const struct pyr_value *object,
+                           const struct pyr_value *name,
+                           const struct pyr_value *args,
+                           uint32_t nargs,
+                           uint32_t nkwargs,
+                           uint32_t flags,
+                           struct pyr_result *out);
+
+/**
+ * Free the memory behind a result; what `value` points to is gone then. Handles in it stay yours.
+ *
+ * Never blocks, needs no GIL, and may be called on any thread, also while Python does not run. A
+ * result that was freed, or never had memory, is left alone; so is NULL.
+ *
+ * # Safety
+ * `result` was filled in by a call that returned `PYR_OK`, or is all zero, or is NULL. A copy of a
+ * result is not a second result.
+ */
+void pyr_result_free(struct pyr_result *result);
+
+/**
+ * The attribute `name` (a `PYR_NAME` or text) of `object` (any value).
+ *
+ * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (AttributeError when
+ * there is none), or a status for a bad argument.
+ *
+ * # Safety
+ * `object` and `name` can be read with all that they point to; `out` is writable. Any may be NULL.
+ */
+pyr_status pyr_getattr(const struct pyr_value *object,
+                       const struct pyr_value *name,
+                       uint32_t flags,
+                       struct pyr_result *out);
+
+/**
+ * Set the attribute `name` (a `PYR_NAME` or text) of `object` to `value` (both any value).
+ *
+ * Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status for a bad argument.
+ *
+ * # Safety
+ * All three can be read with all that they point to, or are NULL.
+ */
+pyr_status pyr_setattr(const struct pyr_value *object,
+                       const struct pyr_value *name,
+                       const struct pyr_value *value);
+
+/**
+ * `object[key]`: the item of a list, dict, array or anything else that has items.
+ *
+ * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (IndexError, KeyError),
+ * or a status for a bad argument.
+ *
+ * # Safety
+ * `object` and `key` can be read with all that they point to; `out` is writable. Any may be NULL.
+ */
+pyr_status pyr_getitem(const struct pyr_value *object,
+                       const struct pyr_value *key,
+                       uint32_t flags,
+                       struct pyr_result *out);
+
+/**
+ * `object[key] = value`.
+ *
+ * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (TypeError for an unhashable key), or a status for a bad
+ * argument.
+ *
+ * # Safety
+ * All three can be read with all that they point to, or are NULL.
+ */
+pyr_status pyr_setitem(const struct pyr_value *object,
+                       const struct pyr_value *key,
+                       const struct pyr_value *value);
+
+/**
+ * Turn a value into the form that `flags` ask for: the object behind a `PYR_HANDLE` into its value,
+ * or with `PYR_REMOTE` any value into a handle on a Python object.
+ *
+ * Returns `PYR_OK`, or a status for a bad argument.
+ *
+ * # Safety
+ * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_convert(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
+
+/**
+ * `str(value)`, as text. `flags`: `PYR_AS_UCS4`. Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status
+ * for a bad argument.
+ *
+ * # Safety
+ * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_str(const struct pyr_value *value,
+                   uint32_t flags,
+                   struct pyr_result *out);
+
+/**
+ * `repr(value)`, as text. As `pyr_str`.
+ *
+ * # Safety
+ * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_repr(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
+
+/**
+ * The name of the value's type, such as `list`, as text. As `pyr_str`.
+ *
+ * # Safety
+ * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_type_name(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
+
+/**
+ * Whether two values are the same Python object: `same` gets 1 or 0.
+ *
+ * Returns `PYR_OK`, or a status for a bad argument.
+ *
+ * # Safety
+ * `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
+ */
+pyr_status pyr_is(const struct pyr_value *left, const struct pyr_value *right, int32_t *same);
+
+/**
+ * Import the module `name` (text, may be dotted) and bind it in `__main__` as `import name` does; with
+ * `alias` (text, may be NULL) as `import name as alias` does. `out`, which may be NULL, gets what was
+ * bound.
+ *
+ * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (ImportError, or what the module raised), or a status for a
+ * bad argument.
+ *
+ * # Safety
+ * `name` and `alias` can be read with all that they point to; `out` is writable. Any may be NULL.
+ */
+pyr_status pyr_import(const struct pyr_value *name,
+                      const struct pyr_value *alias,
+                      uint32_t flags,
+                      struct pyr_result *out);
+
+/**
+ * Import `name` from the module `module` and bind it in `__main__` as `from module import name` does;
+ * with `alias` (which may be NULL) under that name. As `pyr_import` otherwise.
+ *
+ * # Safety
+ * `name`, `module` and `alias` can be read with all that they point to; `out` is writable. Any may be
+ * NULL.
+ */
+pyr_status pyr_import_from(const struct pyr_value *name,
+                           const struct pyr_value *module,
+                           const struct pyr_value *alias,
+                           uint32_t flags,
+                           struct pyr_result *out);
+
+/**
+ * Evaluate an expression in `__main__`.
+ *
+ * The source is made of `parts`: text is source as it stands, any other value is spliced in by
+ * reference (its object takes part in the expression, not its repr). `flags` and `out` as for
+ * `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (SyntaxError too), or a status for a bad argument.
+ *
+ * # Safety
+ * `parts` is `nparts` cells that can be read with all that they point to; `out` is writable. Either
+ * may be NULL.
+ */
+pyr_status pyr_eval(const struct pyr_value *parts,
+                    uint32_t nparts,
+                    uint32_t flags,
+                    struct pyr_result *out);
+
+/**
+ * Execute statements in `__main__`. The source as for `pyr_eval`.
+ *
+ * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (SystemExit too: the process goes on), or a status for a bad
+ * argument.
+ *
+ * # Safety
+ * `parts` is `nparts` cells that can be read with all that they point to, or NULL.
+ */
+pyr_status pyr_exec(const struct pyr_value *parts,
+                    uint32_t nparts);
+
+/**
+ * Hold `handle` once more: it then takes one more `pyr_release`.
+ *
+ * Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` or `PYR_NOT_RUNNING`.
+ */
+pyr_status pyr_retain(pyr_handle handle);
+
+/**
+ * Give one hold of `handle` back.
+ *
+ * Made for finalizers: never blocks, needs no GIL, runs no Python code, and may be called on any
+ * thread at any time, also while Python does not run. The object is let go of by the next call that
+ * enters Python. A handle that is stale or made up does no harm. Returns `PYR_OK`.
+ */
+pyr_status pyr_release(pyr_handle handle);
+
+/**
+ * How often `handle` is held (`handle_count`), and how many references its object has in Python
+ * (`object_count`, of which one is the handle's). Either may be NULL.
+ *
+ * Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` or `PYR_NOT_RUNNING`.
+ *
+ * # Safety
+ * Both point to writable numbers, or are NULL.
+ */
+pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_count);
+
+/**
+ * What went wrong in the last failing call of this thread.
+ *
+ * With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next
+ * failing call on this thread. The handle on the exception is yours to release; asking again gives 0
+ * in its place. Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
+ * `PYR_NULL_ARGUMENT`.
+ *
+ * # Safety
+ * `error` points to a writable `pyr_error`, or is NULL.
+ */
+pyr_status pyr_error_last(struct pyr_error *error,
+                          int32_t with_traceback);
+
+/**
+ * Forget what went wrong on this thread, and the exception with it.
+ */
+void pyr_error_clear(void);
+
+/**
+ * The formatted traceback of an exception, as Python prints it, as text.
+ *
+ * `exception` is a handle on it. `flags`: `PYR_AS_UCS4`. Returns `PYR_OK`, or a status for a bad
+ * argument.
+ *
+ * # Safety
+ * `out` points to a writable result, or is NULL.
+ */
+pyr_status pyr_format_exception(pyr_handle exception, uint32_t flags, struct pyr_result *out);
+
+/**
+ * Ask for a panic inside the library, to see that it becomes `PYR_PANIC`. For tests.
+ */
+pyr_status pyr_test_panic(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* PYRITE_H */

@@ -1,0 +1,270 @@
+//! The plain data that crosses the boundary: cells, results, errors, and the numbers that name them.
+//!
+//! Everything here is `repr(C)` and copied into `include/pyrite.h` with its documentation, so the
+//! comments are written for the C programmer. Sizes are asserted here, in tests/c and in tests/lisp.
+
+use std::ffi::c_void;
+
+/// The version of this interface: `major << 16 | minor`. Within a major, things are only added.
+pub const PYR_ABI_VERSION: u32 = 0x0001_0000;
+
+/// The oldest interface that this library still serves; see `pyr_abi_minimum`.
+pub const PYR_ABI_MINIMUM: u32 = 0x0001_0000;
+
+/// What a function returns: `PYR_OK`, or why it failed. Numbers are never reused.
+///
+/// After any other status than `PYR_OK` the out-parameters are untouched, the interpreter and the
+/// GIL are as they were before the call, and `pyr_error_last` tells the details.
+pub type pyr_status = u32;
+
+/// Success.
+pub const PYR_OK: pyr_status = 0;
+/// Python raised an exception; `pyr_error_last` has its type, message, traceback and a handle on it.
+pub const PYR_PYTHON_ERROR: pyr_status = 1;
+/// An argument that must not be NULL is NULL.
+pub const PYR_NULL_ARGUMENT: pyr_status = 2;
+/// A handle that this process never gave out.
+pub const PYR_INVALID_HANDLE: pyr_status = 3;
+/// A handle that was released, or was made before `pyr_stop` or by another process.
+pub const PYR_STALE_HANDLE: pyr_status = 4;
+/// A cell whose tag is unknown, or not allowed in its place.
+pub const PYR_INVALID_TAG: pyr_status = 5;
+/// Text that is not valid in its encoding.
+pub const PYR_INVALID_TEXT: pyr_status = 6;
+/// A `size` field that this library does not know.
+pub const PYR_INVALID_SIZE: pyr_status = 7;
+/// Python is not running: `pyr_start` was not called, failed, or `pyr_stop` came after it.
+pub const PYR_NOT_RUNNING: pyr_status = 8;
+/// Python could not be started; `pyr_error_last` says why.
+pub const PYR_START_FAILED: pyr_status = 9;
+/// The libpython in this process is one that cannot be served (too old, or free-threaded).
+pub const PYR_UNSUPPORTED_PYTHON: pyr_status = 10;
+/// A name (see `pyr_intern`) that this process never gave out.
+pub const PYR_INVALID_NAME: pyr_status = 11;
+/// A container that contains itself cannot be converted.
+pub const PYR_CIRCULAR: pyr_status = 12;
+/// Containers are nested deeper than `PYR_MAXIMUM_DEPTH`.
+pub const PYR_TOO_DEEP: pyr_status = 13;
+/// A container was changed by other code while it was being converted.
+pub const PYR_CHANGED: pyr_status = 14;
+/// `pyr_gil_release` without a `pyr_gil_acquire` on this thread.
+pub const PYR_GIL_NOT_HELD: pyr_status = 15;
+/// A fault inside this library (a caught panic); the message says which. Please report it.
+pub const PYR_PANIC: pyr_status = 16;
+/// An array whose element type or dimensions cannot be converted.
+pub const PYR_INVALID_ARRAY: pyr_status = 17;
+
+/// How deep containers may be nested in a conversion.
+pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
+
+/// A reference to a Python object: an integer, never a pointer. 0 is no handle.
+///
+/// Below 2^62. Each one that a function gives you is yours: give it back with `pyr_release`.
+/// A handle that is stale, released or made up gives a status, never a crash.
+pub type pyr_handle = u64;
+
+/// A name that was prepared by `pyr_intern`. 0 is no name. Names need no release.
+pub type pyr_name = u64;
+
+/// What a cell holds. 0 is no tag.
+pub type pyr_tag = u32;
+
+/// Python's `None`.
+pub const PYR_NONE: pyr_tag = 1;
+/// Python's `True` or `False`: `of.integer` is 1 or 0.
+pub const PYR_BOOL: pyr_tag = 2;
+/// An int that fits in 64 signed bits: `of.integer`.
+pub const PYR_INT: pyr_tag = 3;
+/// A float: `of.real`.
+pub const PYR_FLOAT: pyr_tag = 4;
+/// Text in UTF-8: `of.bytes`, `aux` bytes. Lone surrogates are written as three bytes each.
+pub const PYR_UTF8: pyr_tag = 5;
+/// Text of one byte a character, U+0000 to U+00FF: `of.bytes`, `aux` characters. Arguments only.
+pub const PYR_LATIN1: pyr_tag = 6;
+/// Text of one native-endian 32-bit code point a character: `of.points`, `aux` characters.
+pub const PYR_UCS4: pyr_tag = 7;
+/// An int of any size: `of.bytes`, `aux` bytes, two's complement, little-endian.
+pub const PYR_BIGINT: pyr_tag = 8;
+/// A list: `of.items`, `aux` cells.
+pub const PYR_LIST: pyr_tag = 9;
+/// A tuple: `of.items`, `aux` cells.
+pub const PYR_TUPLE: pyr_tag = 10;
+/// A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...).
+pub const PYR_DICT: pyr_tag = 11;
+/// Any object: `of.handle`. In a result the handle is yours to release.
+pub const PYR_HANDLE: pyr_tag = 12;
+/// A prepared name: `of.name`. Only where a callable or an attribute name is wanted.
+pub const PYR_NAME: pyr_tag = 13;
+/// Bytes: `of.bytes`, `aux` bytes.
+pub const PYR_BYTES: pyr_tag = 14;
+/// A numpy array: `of.array`.
+pub const PYR_ARRAY: pyr_tag = 15;
+/// A float of single precision (numpy's float16 or float32): `of.real`. As an argument, a float.
+pub const PYR_SINGLE: pyr_tag = 16;
+
+/// The element type of an array.
+pub type pyr_element = u32;
+
+/// IEEE single float.
+pub const PYR_FLOAT32: pyr_element = 1;
+/// IEEE double float.
+pub const PYR_FLOAT64: pyr_element = 2;
+/// Signed integer of 8 bits.
+pub const PYR_INT8: pyr_element = 3;
+/// Signed integer of 16 bits.
+pub const PYR_INT16: pyr_element = 4;
+/// Signed integer of 32 bits.
+pub const PYR_INT32: pyr_element = 5;
+/// Signed integer of 64 bits.
+pub const PYR_INT64: pyr_element = 6;
+/// Unsigned integer of 8 bits.
+pub const PYR_UINT8: pyr_element = 7;
+/// Unsigned integer of 16 bits.
+pub const PYR_UINT16: pyr_element = 8;
+/// Unsigned integer of 32 bits.
+pub const PYR_UINT32: pyr_element = 9;
+/// Unsigned integer of 64 bits.
+pub const PYR_UINT64: pyr_element = 10;
+/// Two single floats: real and imaginary part.
+pub const PYR_COMPLEX64: pyr_element = 11;
+/// Two double floats: real and imaginary part.
+pub const PYR_COMPLEX128: pyr_element = 12;
+
+/// An array in memory: C order, no gaps, native byte order.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pyr_array {
+    /// The first element; NULL is allowed when there is no element.
+    pub data: *const c_void,
+    /// `rank` sizes, outermost first; NULL is allowed when `rank` is 0.
+    pub dimensions: *const usize,
+    /// The number of dimensions, 32 at the most.
+    pub rank: u32,
+    /// The type of the elements, such as `PYR_FLOAT64`.
+    pub element: pyr_element,
+}
+
+/// What a cell's tag says is in it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union pyr_payload {
+    /// For `PYR_INT` and `PYR_BOOL`.
+    pub integer: i64,
+    /// For `PYR_FLOAT` and `PYR_SINGLE`.
+    pub real: f64,
+    /// For `PYR_HANDLE`.
+    pub handle: pyr_handle,
+    /// For `PYR_NAME`.
+    pub name: pyr_name,
+    /// For `PYR_UTF8`, `PYR_LATIN1`, `PYR_BIGINT` and `PYR_BYTES`. NULL is allowed when `aux` is 0.
+    pub bytes: *const u8,
+    /// For `PYR_UCS4`. NULL is allowed when `aux` is 0.
+    pub points: *const u32,
+    /// For `PYR_LIST`, `PYR_TUPLE` and `PYR_DICT`. NULL is allowed when `aux` is 0.
+    pub items: *const pyr_value,
+    /// For `PYR_ARRAY`.
+    pub array: *const pyr_array,
+}
+
+/// A cell: one value, 16 bytes. Containers point to the cells of their items.
+///
+/// As an argument a cell and all that it points to are yours, are only read, and need to live until
+/// the function returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pyr_value {
+    /// What is in it.
+    pub tag: pyr_tag,
+    /// How much is in it: see the tags. 0 for the others.
+    pub aux: u32,
+    /// The value itself, or where it is.
+    pub of: pyr_payload,
+}
+
+/// How many bytes of short text or items fit in a result without memory of its own.
+pub const PYR_SCRATCH: usize = 488;
+
+/// The value that a call gave. Yours, to be given to `pyr_result_free` once read.
+///
+/// The root value may point into `scratch`, so read it where it is: a copy of this struct points
+/// into the original.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pyr_result {
+    /// The root of the value.
+    pub value: pyr_value,
+    /// The memory behind it, or NULL when there is none to free.
+    pub memory: *mut c_void,
+    /// Room for short text.
+    pub scratch: [u8; PYR_SCRATCH],
+}
+
+/// What went wrong last on this thread; see `pyr_error_last`.
+///
+/// All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pyr_error {
+    /// The status that the failing call returned.
+    pub status: pyr_status,
+    /// 0.
+    pub reserved: u32,
+    /// The exception's qualified type name, such as `ValueError` or `json.decoder.JSONDecodeError`;
+    /// empty when no Python exception was raised.
+    pub type_name: *const u8,
+    /// Its length in bytes.
+    pub type_name_length: usize,
+    /// What went wrong, in words.
+    pub message: *const u8,
+    /// Its length in bytes.
+    pub message_length: usize,
+    /// The formatted traceback, as Python prints it; empty when none was asked for.
+    pub traceback: *const u8,
+    /// Its length in bytes.
+    pub traceback_length: usize,
+    /// A handle on the exception, yours to release; 0 when there is none or it was taken already.
+    pub exception: pyr_handle,
+}
+
+/// How to start Python; see `pyr_start`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pyr_start_options {
+    /// `sizeof(pyr_start_options)`.
+    pub size: usize,
+    /// The path of the `python` executable whose `sys.prefix`, `sys.path` and packages are wanted
+    /// (that of a venv, say): UTF-8 as the file system has it, without NULs.
+    pub executable: *const u8,
+    /// Its length in bytes.
+    pub executable_length: usize,
+}
+
+/// Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
+pub const PYR_REMOTE: u32 = 1;
+/// Flag for a call: give text as `PYR_UCS4` instead of `PYR_UTF8`.
+pub const PYR_AS_UCS4: u32 = 2;
+
+const _: () = {
+    assert!(size_of::<pyr_value>() == 16 && align_of::<pyr_value>() == 8);
+    assert!(size_of::<pyr_result>() == 512);
+    assert!(size_of::<pyr_array>() == 24);
+    assert!(size_of::<pyr_error>() == 64);
+    assert!(size_of::<pyr_start_options>() == 24);
+};
+
+impl pyr_value {
+    /// A cell of `tag` with an integer payload.
+    pub(crate) fn integer(tag: pyr_tag, integer: i64) -> Self {
+        Self { tag, aux: 0, of: pyr_payload { integer } }
+    }
+
+    /// A cell of `tag` with a float payload.
+    pub(crate) fn real(tag: pyr_tag, real: f64) -> Self {
+        Self { tag, aux: 0, of: pyr_payload { real } }
+    }
+
+    /// A cell of `tag` that points to `aux` units.
+    pub(crate) fn bytes(tag: pyr_tag, aux: u32, bytes: *const u8) -> Self {
+        Self { tag, aux, of: pyr_payload { bytes } }
+    }
+}

@@ -1,0 +1,57 @@
+//! Handles.
+
+use pyo3::ffi;
+
+use super::place;
+use crate::abi::*;
+use crate::release::{self, Debt};
+use crate::{guard, objects};
+
+/// Hold `handle` once more: it then takes one more `pyr_release`.
+///
+/// Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` or `PYR_NOT_RUNNING`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_retain(handle: pyr_handle) -> pyr_status {
+    guard::enter(|_| objects::retain(handle))
+}
+
+/// Give one hold of `handle` back.
+///
+/// Made for finalizers: never blocks, needs no GIL, runs no Python code, and may be called on any
+/// thread at any time, also while Python does not run. The object is let go of by the next call that
+/// enters Python. A handle that is stale or made up does no harm. Returns `PYR_OK`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_release(handle: pyr_handle) -> pyr_status {
+    guard::outside(|| {
+        release::push(Debt::Handle(handle));
+        Ok(())
+    })
+}
+
+/// How often `handle` is held (`handle_count`), and how many references its object has in Python
+/// (`object_count`, of which one is the handle's). Either may be NULL.
+///
+/// Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` or `PYR_NOT_RUNNING`.
+///
+/// # Safety
+/// Both point to writable numbers, or are NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_counts(
+    handle: pyr_handle,
+    handle_count: *mut usize,
+    object_count: *mut usize,
+) -> pyr_status {
+    guard::enter(|py| {
+        let (holds, object) = (objects::count(handle)?, objects::get(py, handle)?);
+        // SAFETY: promised by the caller; the object is alive. One reference is `object`'s own.
+        unsafe {
+            if let Ok(handle_count) = place(handle_count, "") {
+                *handle_count = holds as usize;
+            }
+            if let Ok(object_count) = place(object_count, "") {
+                *object_count = ffi::Py_REFCNT(object.as_ptr()) as usize - 1;
+            }
+        }
+        Ok(())
+    })
+}

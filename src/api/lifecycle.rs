@@ -1,0 +1,172 @@
+//! Versions, starting, stopping, the GIL, counters.
+
+use std::ffi::c_char;
+
+use super::{place, slice};
+use crate::abi::*;
+use crate::fault::{Fault, Record};
+use crate::{guard, interp, objects, release, thread};
+
+/// The version of the interface this library implements: `PYR_ABI_VERSION` of the header it was built
+/// with. A host compares it with the version it was written for: the same major, and no lower minor.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_abi_version() -> u32 {
+    PYR_ABI_VERSION
+}
+
+/// The oldest interface version whose hosts this library still serves.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_abi_minimum() -> u32 {
+    PYR_ABI_MINIMUM
+}
+
+/// The version of this library, such as `"0.1.0"`: NUL-terminated, static.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// The sizes and offsets of the structs above, as this library was built, for hosts that cannot read
+/// the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
+/// `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
+/// `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
+/// `pyr_start_options`, offset of `executable`.
+///
+/// Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
+///
+/// # Safety
+/// `numbers` points to `length` writable numbers, or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
+    use std::mem::offset_of;
+    let layout = [
+        size_of::<pyr_value>(),
+        offset_of!(pyr_value, aux),
+        offset_of!(pyr_value, of),
+        size_of::<pyr_result>(),
+        offset_of!(pyr_result, memory),
+        offset_of!(pyr_result, scratch),
+        size_of::<pyr_array>(),
+        offset_of!(pyr_array, dimensions),
+        offset_of!(pyr_array, rank),
+        offset_of!(pyr_array, element),
+        size_of::<pyr_error>(),
+        offset_of!(pyr_error, type_name),
+        offset_of!(pyr_error, message),
+        offset_of!(pyr_error, traceback),
+        offset_of!(pyr_error, exception),
+        size_of::<pyr_start_options>(),
+        offset_of!(pyr_start_options, executable),
+    ];
+    if !numbers.is_null() {
+        for (index, number) in layout.iter().take(length).enumerate() {
+            // SAFETY: promised by the caller.
+            unsafe { numbers.add(index).write(*number as u32) };
+        }
+    }
+    layout.len()
+}
+
+/// Start Python as the executable of `options` would run, or resume after `pyr_stop`.
+///
+/// libpython must be loaded already, with global visibility: either the program is linked to it, or it
+/// was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
+/// `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
+/// left as they are. Any thread may call this; several at once start one interpreter. When Python runs
+/// already, nothing happens; an interpreter that somebody else started is used as it is.
+///
+/// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_START_FAILED` or
+/// `PYR_UNSUPPORTED_PYTHON`.
+///
+/// # Safety
+/// `options` points to a readable `pyr_start_options`, or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_status {
+    guard::outside(|| {
+        // SAFETY: promised by the caller; NULL is refused.
+        let executable = unsafe { executable(options) };
+        interp::start(executable.map_err(|fault| match fault {
+            Fault::Status(status, message) => Record::plain(status, message),
+            Fault::Python => Record::plain(PYR_PANIC, ""),
+        })?)
+    })
+}
+
+/// The executable's path in `options`.
+///
+/// # Safety
+/// As for [`pyr_start`].
+unsafe fn executable<'a>(options: *const pyr_start_options) -> Result<&'a [u8], Fault> {
+    // SAFETY: promised by the caller. The size is read first: the rest may be shorter than ours.
+    unsafe {
+        if options.is_null() {
+            return Err(Fault::null("the start options"));
+        }
+        if (&raw const (*options).size).read() != size_of::<pyr_start_options>() {
+            return Err(Fault::new(PYR_INVALID_SIZE, "the start options have a size this library does not know"));
+        }
+        let options = &*options;
+        slice(options.executable, options.executable_length, "the executable's path")
+    }
+}
+
+/// Stop: empty `__main__`, run Python's garbage collector, make every handle stale.
+///
+/// The interpreter itself stays, since extension modules do not survive its end: `pyr_start` resumes
+/// at once. Until then every other call returns `PYR_NOT_RUNNING`. Names (`pyr_intern`) stay valid.
+/// Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_stop() -> pyr_status {
+    interp::stop()
+}
+
+/// 1 when Python runs, 0 when it was not started or was stopped.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_is_running() -> i32 {
+    interp::is_running().into()
+}
+
+/// Hold the GIL on this thread until `pyr_gil_release`: calls in between are cheaper, other threads
+/// wait. Holds nest. Do not block on other threads meanwhile.
+///
+/// Returns `PYR_OK` or `PYR_NOT_RUNNING`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_gil_acquire() -> pyr_status {
+    guard::enter(|_| {
+        thread::current().hold();
+        Ok(())
+    })
+}
+
+/// Undo one `pyr_gil_acquire` of this thread. Returns `PYR_OK` or `PYR_GIL_NOT_HELD`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_gil_release() -> pyr_status {
+    guard::outside(|| {
+        if thread::current().release_hold() {
+            Ok(())
+        } else {
+            Err(Record::plain(PYR_GIL_NOT_HELD, "this thread does not hold the GIL"))
+        }
+    })
+}
+
+/// Counters, for tests and for the curious: `live_handles` is how many objects the host holds,
+/// `pending_releases` how much waits to be given back by the next call. Either may be NULL.
+///
+/// # Safety
+/// Both point to writable numbers, or are NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_counters(live_handles: *mut usize, pending_releases: *mut usize) -> pyr_status {
+    guard::enter(|_| {
+        // SAFETY: promised by the caller.
+        unsafe {
+            if let Ok(live_handles) = place(live_handles, "") {
+                *live_handles = objects::live();
+            }
+            if let Ok(pending_releases) = place(pending_releases, "") {
+                *pending_releases = release::pending();
+            }
+        }
+        Ok(())
+    })
+}

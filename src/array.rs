@@ -1,0 +1,222 @@
+//! numpy arrays and scalars, by numpy's own C interface (the same for numpy 1 and 2).
+//!
+//! numpy is never imported to look at a result: what is no numpy object as long as numpy is not there
+//! needs no looking.
+
+use std::cell::UnsafeCell;
+use std::collections::HashMap;
+use std::ffi::c_int;
+
+use numpy::PyUntypedArray;
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp};
+use pyo3::prelude::*;
+use pyo3::{Bound, ffi, intern};
+
+use crate::abi::*;
+use crate::bridge;
+use crate::fault::{Fault, own};
+use crate::memory::Memory;
+
+/// numpy allows no more dimensions than this in every version served.
+const MAXIMUM_RANK: u32 = 32;
+
+/// What numpy makes of an object.
+pub(crate) enum Class {
+    Array,
+    /// A numpy scalar that has a Python value; `single` when a float of it has single precision.
+    Scalar { single: bool },
+    Other,
+}
+
+/// What becomes of an array.
+pub(crate) enum Converted<'py> {
+    Array(*const pyr_array),
+    /// An array without dimensions: its one item.
+    Scalar(Bound<'py, PyAny>),
+    /// Its elements have no type of ours.
+    No,
+}
+
+/// numpy's types, by address, once numpy is there.
+struct Types {
+    array: *mut ffi::PyTypeObject,
+    /// Scalar types, and whether their floats have single precision.
+    scalars: HashMap<usize, bool>,
+}
+
+struct TypesCell(UnsafeCell<Option<Types>>);
+
+// SAFETY: reached under the GIL only; set once.
+unsafe impl Sync for TypesCell {}
+
+static TYPES: TypesCell = TypesCell(UnsafeCell::new(None));
+
+/// numpy's types, if numpy has been imported.
+#[inline]
+fn types(py: Python<'_>) -> Option<&'static Types> {
+    // SAFETY: attached; once set, the value is not written again.
+    match unsafe { &*TYPES.0.get() } {
+        Some(types) => Some(types),
+        None => find_types(py),
+    }
+}
+
+fn find_types(py: Python<'_>) -> Option<&'static Types> {
+    // SAFETY: attached; the borrowed module is owned at once.
+    let module = unsafe {
+        let module = ffi::PyDict_GetItemWithError(bridge::modules_dict(), intern!(py, "numpy").as_ptr());
+        Bound::from_borrowed_ptr_or_opt(py, module)?
+    };
+    let found = read_types(&module).ok()?;
+    // SAFETY: attached, and no Python code runs between the check and the write.
+    unsafe {
+        let types = &mut *TYPES.0.get();
+        Some(types.get_or_insert(found))
+    }
+}
+
+fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
+    let mut scalars = HashMap::new();
+    for (names, single) in [
+        (&["float16", "float32"][..], true),
+        (&["bool_", "float64", "byte", "short", "intc", "int_", "longlong", "int64"], false),
+        (&["ubyte", "ushort", "uintc", "uint", "ulonglong", "uint64", "str_"], false),
+    ] {
+        for name in names {
+            scalars.insert(module.getattr(*name)?.as_ptr() as usize, single);
+        }
+    }
+    Ok(Types { array: module.getattr("ndarray")?.into_ptr().cast(), scalars })
+}
+
+/// What numpy makes of `object`.
+pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
+    let Some(types) = types(object.py()) else { return Ok(Class::Other) };
+    let kind = object.get_type_ptr();
+    if kind == types.array {
+        return Ok(Class::Array);
+    }
+    Ok(types.scalars.get(&(kind as usize)).map_or(Class::Other, |&single| Class::Scalar { single }))
+}
+
+/// The element type of numpy's type number and item size.
+fn element_of(number: c_int) -> Option<pyr_element> {
+    let long = size_of::<std::ffi::c_long>();
+    Some(match number {
+        1 => PYR_INT8,
+        2 => PYR_UINT8,
+        3 => PYR_INT16,
+        4 => PYR_UINT16,
+        5 => PYR_INT32,
+        6 => PYR_UINT32,
+        7 if long == 4 => PYR_INT32,
+        8 if long == 4 => PYR_UINT32,
+        7 | 9 => PYR_INT64,
+        8 | 10 => PYR_UINT64,
+        11 => PYR_FLOAT32,
+        12 => PYR_FLOAT64,
+        14 => PYR_COMPLEX64,
+        15 => PYR_COMPLEX128,
+        _ => return None,
+    })
+}
+
+/// numpy's type number and the item size of an element type.
+fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
+    let long = if size_of::<std::ffi::c_long>() == 8 { (7, 8) } else { (9, 10) };
+    Some(match element {
+        PYR_INT8 => (1, 1),
+        PYR_UINT8 => (2, 1),
+        PYR_INT16 => (3, 2),
+        PYR_UINT16 => (4, 2),
+        PYR_INT32 => (5, 4),
+        PYR_UINT32 => (6, 4),
+        PYR_INT64 => (long.0, 8),
+        PYR_UINT64 => (long.1, 8),
+        PYR_FLOAT32 => (11, 4),
+        PYR_FLOAT64 => (12, 8),
+        PYR_COMPLEX64 => (14, 8),
+        PYR_COMPLEX128 => (15, 16),
+        _ => return None,
+    })
+}
+
+/// The numpy array `object` as a description of its memory, which `memory` keeps alive.
+pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>, memory: &mut Memory) -> Result<Converted<'py>, Fault> {
+    let py = object.py();
+    let array = object.cast::<PyUntypedArray>().map_err(|_| Fault::message("not an array"))?;
+    // SAFETY: attached; the object is an ndarray, whose descriptor lives as long as it does.
+    let (number, order) = unsafe {
+        let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
+        (descr.type_num, descr.byteorder as u8)
+    };
+    let Some(element) = element_of(number) else { return Ok(Converted::No) };
+    if numpy::PyUntypedArrayMethods::ndim(array) == 0 {
+        return Ok(Converted::Scalar(object.call_method0(intern!(py, "item"))?));
+    }
+    // SAFETY: as above.
+    let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
+    let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
+    let swapped = order == if cfg!(target_endian = "little") { b'>' } else { b'<' };
+    let array = if flags & plain == plain && !swapped {
+        object.clone()
+    } else {
+        bridge::call(py, "contiguous", (object,))?
+    };
+    Ok(Converted::Array(describe(array, element, memory)))
+}
+
+/// Describe the memory of `array`, which is contiguous, and hand the reference to `memory`.
+fn describe(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) -> *const pyr_array {
+    // SAFETY: attached; an ndarray's fields; the room is large enough and aligned for what is written.
+    unsafe {
+        let fields = &(*array.as_ptr().cast::<PyArrayObject>()).fields;
+        let rank = fields.nd as usize;
+        let room = memory.allocate(size_of::<pyr_array>() + rank * size_of::<usize>()).cast::<pyr_array>();
+        let dimensions = room.add(1).cast::<usize>();
+        for axis in 0..rank {
+            dimensions.add(axis).write(*fields.dimensions.add(axis) as usize);
+        }
+        room.write(pyr_array { data: fields.data.cast(), dimensions, rank: rank as u32, element });
+        memory.keep(array.into_ptr());
+        room
+    }
+}
+
+fn invalid(why: String) -> Fault {
+    Fault::new(PYR_INVALID_ARRAY, why)
+}
+
+/// A new numpy array with a copy of `array`.
+pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound<'py, PyAny>, Fault> {
+    let Some((number, item)) = number_of(array.element) else {
+        return Err(invalid(format!("an array has the unknown element type {}", array.element)));
+    };
+    if array.rank > MAXIMUM_RANK {
+        return Err(invalid(format!("an array has {} dimensions, numpy allows {MAXIMUM_RANK}", array.rank)));
+    }
+    // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
+    let dimensions =
+        unsafe { crate::api::slice(array.dimensions, array.rank as usize, "the dimensions of an array")? };
+    let size = dimensions.iter().try_fold(item, |size, &dimension| size.checked_mul(dimension));
+    let Some(size) = size.filter(|&size| isize::try_from(size).is_ok()) else {
+        return Err(invalid("an array is larger than memory can be".to_owned()));
+    };
+    if array.data.is_null() && size > 0 {
+        return Err(Fault::null("the data of an array"));
+    }
+    py.import(intern!(py, "numpy"))?;
+    // SAFETY: attached; numpy is there, so its interface is; the new array has `size` bytes.
+    unsafe {
+        let kind = get_type_object(py, NpyTypes::PyArray_Type);
+        let (rank, shape) = (array.rank as c_int, dimensions.as_ptr().cast::<npy_intp>().cast_mut());
+        let null = std::ptr::null_mut::<u8>();
+        let new = PY_ARRAY_API.PyArray_New(
+            py, kind, rank, shape, number, null.cast(), null.cast(), 0, 0, null.cast(),
+        );
+        let new = own(py, new)?;
+        let data = (*new.as_ptr().cast::<PyArrayObject>()).fields.data;
+        std::ptr::copy_nonoverlapping(array.data.cast::<u8>(), data.cast::<u8>(), size);
+        Ok(new)
+    }
+}

@@ -1,0 +1,121 @@
+"""What Pyrite does in Python itself: run once, in a module of its own, when Python starts."""
+
+import builtins
+import gc
+import importlib
+import sys
+import traceback
+import types
+
+main = sys.modules["__main__"].__dict__
+
+
+def import_module(name, alias):
+    """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound."""
+    module = importlib.import_module(name)
+    if alias is None:
+        alias = name.partition(".")[0]
+        module = sys.modules[alias]
+    main[alias] = module
+    return module
+
+
+def import_function(name, module_name, alias):
+    """Bind `name` of a module in __main__ as `from module_name import name [as alias]` does."""
+    module = importlib.import_module(module_name)
+    try:
+        value = getattr(module, name)
+    except AttributeError:
+        submodule = sys.modules.get(module_name + "." + name)
+        if submodule is None:
+            raise ImportError(
+                "cannot import name %r from %r" % (name, module_name), name=module_name
+            ) from None
+        value = submodule
+    main[alias or name] = value
+    return value
+
+
+def evaluate(source, names, values):
+    """Evaluate `source`, an expression, with `values` bound to `names`.
+
+    They are the parameters of a function round it, so that lambdas and comprehensions see them.
+    """
+    compile(source, "<pyrite>", "eval")
+    function = "lambda %s: (%s\n)" % (", ".join(names), source)
+    return eval(compile(function, "<pyrite>", "eval"), main)(*values)
+
+
+def nested_names(code):
+    """The global names that functions and classes defined in `code` refer to."""
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from constant.co_names
+            yield from nested_names(constant)
+
+
+def execute(source, names, values):
+    """Execute `source` in __main__ with `values` bound to `names`.
+
+    They are globals for that long, and longer only where a function that was defined needs them.
+    """
+    code = compile(source, "<pyrite>", "exec")
+    main.update(zip(names, values))
+    try:
+        exec(code, main)
+    finally:
+        for name in set(names).difference(nested_names(code)):
+            main.pop(name, None)
+
+
+def describe(exception):
+    """The qualified type name and the message of `exception`, whatever its __str__ does."""
+    kind = type(exception)
+    name = kind.__qualname__
+    if kind.__module__ not in ("builtins", "__main__"):
+        name = "%s.%s" % (kind.__module__, name)
+    try:
+        message = str(exception)
+    except BaseException as error:
+        message = "<its __str__ raised %s>" % type(error).__name__
+    return name, message
+
+
+def format_exception(exception):
+    """The traceback of `exception` as Python prints it."""
+    try:
+        return "".join(
+            traceback.format_exception(type(exception), exception, exception.__traceback__)
+        )
+    except BaseException as error:
+        return "<the traceback cannot be shown: %s>" % type(error).__name__
+
+
+KEPT = frozenset(
+    ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__annotations__")
+)
+
+
+def reset():
+    """Empty __main__, and collect what only it held."""
+    for name in list(main):
+        if name not in KEPT:
+            main.pop(name, None)
+    gc.collect()
+
+
+def contiguous(array):
+    """`array` in C order, native byte order and without gaps: itself, or a copy."""
+    import numpy
+
+    return numpy.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def started():
+    """What the host needs to be so: no signal handler of ours in its way, its output not lost."""
+    faulthandler = sys.modules.get("faulthandler")
+    if faulthandler is not None:
+        faulthandler.disable()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)

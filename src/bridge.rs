@@ -1,0 +1,119 @@
+//! The part of the library that is written in Python (`bridge.py`), and how Rust calls it.
+
+use std::cell::UnsafeCell;
+use std::ffi::CStr;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3::{Bound, ffi, intern};
+
+use crate::fault::{Fault, own};
+
+const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
+    Ok(source) => source,
+    Err(_) => panic!("bridge.py contains a NUL"),
+};
+
+/// What every call needs at hand. Set once, when Python starts; the interpreter never ends.
+struct Roots {
+    bridge: *mut ffi::PyObject,
+    main: *mut ffi::PyObject,
+    builtins: *mut ffi::PyObject,
+    modules: *mut ffi::PyObject,
+}
+
+struct RootCell(UnsafeCell<Roots>);
+
+// SAFETY: written once under the GIL before any reader can enter, read under the GIL.
+unsafe impl Sync for RootCell {}
+
+static ROOTS: RootCell = RootCell(UnsafeCell::new(Roots {
+    bridge: std::ptr::null_mut(),
+    main: std::ptr::null_mut(),
+    builtins: std::ptr::null_mut(),
+    modules: std::ptr::null_mut(),
+}));
+
+fn roots() -> &'static Roots {
+    // SAFETY: see `RootCell`.
+    unsafe { &*ROOTS.0.get() }
+}
+
+/// Run `bridge.py` and find the dictionaries that calls look in.
+pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
+    // SAFETY: attached; C strings; every reference that is kept is kept for good.
+    unsafe {
+        let code = own(py, ffi::Py_CompileString(SOURCE.as_ptr(), c"pyrite/bridge.py".as_ptr(), ffi::Py_file_input))?;
+        let module = own(py, ffi::PyImport_ExecCodeModule(c"_pyrite".as_ptr(), code.as_ptr()))?;
+        let main = ffi::PyImport_AddModule(c"__main__".as_ptr());
+        if main.is_null() {
+            return Err(Fault::Python);
+        }
+        *ROOTS.0.get() = Roots {
+            bridge: ffi::PyModule_GetDict(module.into_ptr()),
+            main: ffi::PyModule_GetDict(main),
+            builtins: ffi::PyEval_GetBuiltins(),
+            modules: ffi::PyImport_GetModuleDict(),
+        };
+    }
+    call(py, "started", ()).map(drop)
+}
+
+/// The dictionary of `__main__`, borrowed for good.
+#[inline]
+pub(crate) fn main_dict() -> *mut ffi::PyObject {
+    roots().main
+}
+
+/// The dictionary of builtins, borrowed for good.
+#[inline]
+pub(crate) fn builtins_dict() -> *mut ffi::PyObject {
+    roots().builtins
+}
+
+/// `sys.modules`, borrowed for good.
+pub(crate) fn modules_dict() -> *mut ffi::PyObject {
+    roots().modules
+}
+
+/// Call `function` of `bridge.py`.
+pub(crate) fn call<'py>(
+    py: Python<'py>,
+    function: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the dictionary lives for good.
+    let bridge = unsafe { Bound::from_borrowed_ptr(py, roots().bridge) };
+    let bridge = bridge.cast_into::<PyDict>().map_err(|_| Fault::message("no bridge"))?;
+    let function = bridge.get_item(function)?.ok_or_else(|| Fault::message("not in bridge.py"))?;
+    Ok(function.call1(arguments)?)
+}
+
+/// The type name and message of `exception`. Never fails, and leaves no error behind.
+pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String) {
+    let py = exception.py();
+    let described = call(py, "describe", (exception,)).and_then(|pair| {
+        Ok((lossy(&pair.get_item(0)?), lossy(&pair.get_item(1)?)))
+    });
+    described.unwrap_or_else(|_| {
+        // SAFETY: attached.
+        unsafe { ffi::PyErr_Clear() };
+        ("Exception".to_owned(), "<it cannot be described>".to_owned())
+    })
+}
+
+/// The formatted traceback of `exception`.
+pub(crate) fn format_exception(exception: &Bound<'_, PyAny>) -> Result<String, Fault> {
+    Ok(lossy(&call(exception.py(), "format_exception", (exception,))?))
+}
+
+/// The text of a str, with what UTF-8 cannot hold replaced.
+fn lossy(text: &Bound<'_, PyAny>) -> String {
+    text.cast::<PyString>().map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
+}
+
+/// The attribute `__name__` of `object`'s type, for messages.
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    let py = object.py();
+    object.get_type().getattr(intern!(py, "__qualname__")).map_or_else(|_| "object".to_owned(), |name| lossy(&name))
+}

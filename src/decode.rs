@@ -1,0 +1,141 @@
+//! Cells to Python objects.
+//!
+//! Containers are built with a stack of our own, so their depth is bounded by a number and not by the
+//! thread's stack. A dict's pair is put in when both halves are whole, since hashing looks inside.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3::{Bound, ffi, intern};
+
+use crate::abi::*;
+use crate::fault::{Fault, check, own};
+use crate::{array, names, objects, text};
+
+/// The object that `cell` holds.
+#[inline]
+pub(crate) fn value<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    match cell.tag {
+        PYR_LIST | PYR_TUPLE | PYR_DICT => container(py, cell),
+        _ => leaf(py, cell),
+    }
+}
+
+/// The object of a cell that is no container.
+#[inline]
+fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    let of = cell.of;
+    // SAFETY (of all reads of `of`): the tag says which member was set, and every bit pattern of the
+    // members read here is valid. The calls are made attached.
+    match cell.tag {
+        PYR_INT => own(py, {
+            // SAFETY: see above.
+            unsafe { ffi::PyLong_FromLongLong(of.integer) }
+        }),
+        PYR_FLOAT | PYR_SINGLE => own(py, {
+            // SAFETY: see above.
+            unsafe { ffi::PyFloat_FromDouble(of.real) }
+        }),
+        // SAFETY: see above.
+        PYR_HANDLE => objects::get(py, unsafe { of.handle }),
+        PYR_UTF8 | PYR_LATIN1 | PYR_UCS4 => text::to_python(py, cell),
+        PYR_NONE => Ok(py.None().into_bound(py)),
+        // SAFETY: see above.
+        PYR_BOOL => own(py, unsafe { ffi::PyBool_FromLong((of.integer != 0).into()) }),
+        PYR_BIGINT => big_integer(py, text::bytes(cell)?),
+        PYR_BYTES => Ok(PyBytes::new(py, text::bytes(cell)?).into_any()),
+        PYR_ARRAY => {
+            // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
+            let array = unsafe { of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))?;
+            array::to_python(py, array)
+        }
+        PYR_NAME => names::of_cell(py, cell)?.value(py),
+        tag => Err(Fault::new(PYR_INVALID_TAG, format!("a cell has the unknown tag {tag}"))),
+    }
+}
+
+/// An int of two's complement, little-endian `bytes`.
+fn big_integer<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Fault> {
+    let keywords = pyo3::types::PyDict::new(py);
+    keywords.set_item(intern!(py, "signed"), true)?;
+    let kind = py.get_type::<pyo3::types::PyInt>();
+    Ok(kind.call_method(intern!(py, "from_bytes"), (PyBytes::new(py, bytes), "little"), Some(&keywords))?)
+}
+
+/// A container that is being filled.
+struct Frame<'py, 'a> {
+    container: Bound<'py, PyAny>,
+    tag: pyr_tag,
+    items: &'a [pyr_value],
+    next: usize,
+    /// In a dict, the key whose value comes next.
+    key: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Frame<'py, '_> {
+    fn new(py: Python<'py>, cell: &pyr_value) -> Result<Self, Fault> {
+        let length = cell.aux as usize;
+        let cells = if cell.tag == PYR_DICT { length * 2 } else { length };
+        // SAFETY: the tag says that `items` was set, and to how many cells; NULL is refused.
+        let items = unsafe { crate::api::slice(cell.of.items, cells, "the items of a container")? };
+        // SAFETY: attached.
+        let container = own(py, unsafe {
+            match cell.tag {
+                PYR_LIST => ffi::PyList_New(length as isize),
+                PYR_TUPLE => ffi::PyTuple_New(length as isize),
+                _ => ffi::PyDict_New(),
+            }
+        })?;
+        Ok(Self { container, tag: cell.tag, items, next: 0, key: None })
+    }
+
+    /// Put `item` in the next place.
+    #[inline]
+    fn put(&mut self, item: Bound<'py, PyAny>) -> Result<(), Fault> {
+        let (container, index) = (self.container.as_ptr(), self.next as isize);
+        self.next += 1;
+        // SAFETY: attached; the container was made with room for the item, which is moved in.
+        match (self.tag, self.key.take()) {
+            (PYR_LIST, _) => check(unsafe { ffi::PyList_SetItem(container, index, item.into_ptr()) }).map(drop),
+            // SAFETY: as above; nobody else has seen the tuple.
+            (PYR_TUPLE, _) => check(unsafe { ffi::PyTuple_SetItem(container, index, item.into_ptr()) }).map(drop),
+            (_, None) => {
+                self.key = Some(item);
+                Ok(())
+            }
+            // SAFETY: attached; three live objects.
+            (_, Some(key)) => check(unsafe { ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr()) }).map(drop),
+        }
+    }
+}
+
+/// The container that `root` holds.
+fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    let mut outer: Vec<Frame<'py, '_>> = Vec::new();
+    let mut frame = Frame::new(py, root)?;
+    loop {
+        let items = frame.items;
+        let mut inner = None;
+        while let Some(cell) = items.get(frame.next) {
+            if matches!(cell.tag, PYR_LIST | PYR_TUPLE | PYR_DICT) {
+                inner = Some(Frame::new(py, cell)?);
+                break;
+            }
+            let item = leaf(py, cell)?;
+            frame.put(item)?;
+        }
+        if let Some(inner) = inner {
+            if outer.len() >= PYR_MAXIMUM_DEPTH as usize {
+                return Err(Fault::new(PYR_TOO_DEEP, "containers are nested too deeply"));
+            }
+            outer.push(std::mem::replace(&mut frame, inner));
+        } else {
+            match outer.pop() {
+                None => return Ok(frame.container),
+                Some(mut parent) => {
+                    parent.put(frame.container)?;
+                    frame = parent;
+                }
+            }
+        }
+    }
+}

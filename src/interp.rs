@@ -1,0 +1,183 @@
+//! Starting and stopping Python.
+//!
+//! There is one interpreter for the life of the process. Stopping is logical: handles become stale,
+//! `__main__` is emptied, and starting again is instant. `Py_Finalize` is never called: numpy and many
+//! others do not survive it.
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use pyo3::Python;
+
+use crate::abi::*;
+use crate::api::python::{self, PyStatus};
+use crate::fault::Record;
+use crate::fpenv::FpEnv;
+use crate::{bridge, guard, names, objects, thread};
+
+const IDLE: u8 = 0;
+const RUNNING: u8 = 1;
+const STOPPED: u8 = 2;
+const STOPPING: u8 = 3;
+
+static STATE: AtomicU8 = AtomicU8::new(IDLE);
+/// Held by whoever starts Python.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// Whether calls may enter.
+#[inline]
+pub(crate) fn is_running() -> bool {
+    STATE.load(Ordering::Acquire) == RUNNING
+}
+
+/// Start Python as `executable` would run, or resume after a stop. Late comers wait for the first.
+pub(crate) fn start(executable: &[u8]) -> Result<(), Record> {
+    if is_running() {
+        return Ok(());
+    }
+    let _starting = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match STATE.load(Ordering::Acquire) {
+        RUNNING => return Ok(()),
+        STOPPED => {}
+        STOPPING => return Err(Record::plain(PYR_START_FAILED, "another thread is stopping Python")),
+        _ => first_start(executable)?,
+    }
+    STATE.store(RUNNING, Ordering::Release);
+    Ok(())
+}
+
+fn first_start(executable: &[u8]) -> Result<(), Record> {
+    check_version()?;
+    let host = FpEnv::enter();
+    let handlers = SignalHandlers::save();
+    let adopted = python::is_running();
+    let started = if adopted { Ok(()) } else { initialize(executable) };
+    let started = started.and_then(|()| attach_first(adopted));
+    handlers.restore();
+    host.restore();
+    started
+}
+
+/// Load the bridge, with the GIL that initialisation left held or that is taken now.
+fn attach_first(adopted: bool) -> Result<(), Record> {
+    let thread = thread::current();
+    if adopted {
+        thread.attach();
+    }
+    // SAFETY: attached, by initialisation or by the line above.
+    let py = unsafe { Python::assume_attached() };
+    let started = bridge::start(py).map_err(|fault| {
+        let record = Record::of(py, fault);
+        Record { status: PYR_START_FAILED, ..record }
+    });
+    if adopted {
+        thread.detach();
+    } else {
+        thread.adopt_started();
+    }
+    started
+}
+
+/// Refuse a libpython that this library cannot serve, before anything of it runs.
+fn check_version() -> Result<(), Record> {
+    let version = python::version();
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let refuse = |why: String| Err(Record::plain(PYR_UNSUPPORTED_PYTHON, why));
+    if version.is_empty() {
+        refuse("no libpython is loaded: open it with RTLD_NOW | RTLD_GLOBAL before libpyrite".to_owned())
+    } else if number < (3, 9) {
+        refuse(format!("Python {}.{} is too old: 3.9 is the oldest that is supported", number.0, number.1))
+    } else if version.contains("free-threading") {
+        refuse(format!("Python {version} is a free-threaded build: install one with the GIL"))
+    } else {
+        Ok(())
+    }
+}
+
+/// `Py_InitializeFromConfig` as `executable` with no script would do it.
+///
+/// The executable's path is given as the first argument of the command line: that is where Python
+/// takes the program's name, the prefix and the venv from, and it needs no field of `PyConfig`, whose
+/// layout differs between versions.
+fn initialize(executable: &[u8]) -> Result<(), Record> {
+    let failed = |why: &str| Record::plain(PYR_START_FAILED, why);
+    let executable = CString::new(executable).map_err(|_| failed("the executable's path contains a NUL"))?;
+    let mut arguments: Vec<*const c_char> = vec![executable.as_ptr()];
+    if std::env::var_os("PYTHONUTF8").is_none() {
+        // Text files are UTF-8 whatever the locale, as Python 3.15 makes it for all.
+        arguments.extend([c"-X".as_ptr(), c"utf8".as_ptr()]);
+    }
+    let symbols = python::symbols();
+    let (Some(init), Some(set_argv), Some(clear), Some(initialize)) =
+        (symbols.config_init, symbols.config_set_argv, symbols.config_clear, symbols.initialize)
+    else {
+        return Err(failed("this libpython has no PyConfig"));
+    };
+    // More than PyConfig takes in any version.
+    let mut config = [0u64; 1024];
+    let config = config.as_mut_ptr().cast::<c_void>();
+    // SAFETY: the functions' types are CPython's; the buffer is large enough and outlives them.
+    unsafe {
+        init(config);
+        let mut status = set_argv(config, arguments.len() as isize, arguments.as_ptr());
+        if status.kind == 0 {
+            status = initialize(config);
+        }
+        clear(config);
+        describe(&status).map_or(Ok(()), |why| {
+            Err(failed(&format!("Python did not start as {}: {why}", executable.to_string_lossy())))
+        })
+    }
+}
+
+/// Why `status` is a failure.
+fn describe(status: &PyStatus) -> Option<String> {
+    if status.kind == 0 {
+        return None;
+    }
+    if status.message.is_null() {
+        return Some(format!("exit code {}", status.exit_code));
+    }
+    // SAFETY: PyStatus messages are NUL-terminated and static.
+    Some(unsafe { CStr::from_ptr(status.message) }.to_string_lossy().into_owned())
+}
+
+/// The process's signal handlers, which belong to the host: initialisation installs its own.
+struct SignalHandlers(Vec<(i32, libc::sigaction)>);
+
+impl SignalHandlers {
+    fn save() -> Self {
+        let handlers = (1..32).filter_map(|signal| {
+            // SAFETY: an all-zero sigaction is valid; with no new action, the call only reads.
+            unsafe {
+                let mut action = std::mem::zeroed::<libc::sigaction>();
+                (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some((signal, action))
+            }
+        });
+        Self(handlers.collect())
+    }
+
+    fn restore(self) {
+        for (signal, action) in self.0 {
+            // SAFETY: puts back what was there. The kernel refuses SIGKILL and SIGSTOP, which is fine.
+            unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+        }
+    }
+}
+
+/// Stop: no call enters until the next start, old handles are stale, `__main__` is empty.
+pub(crate) fn stop() -> pyr_status {
+    // No lock is held while waiting for the GIL: whoever has it may want to start or stop, too.
+    if STATE.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        return PYR_OK;
+    }
+    let status = guard::enter_unchecked(|py| {
+        objects::clear(py);
+        names::forget_sources();
+        bridge::call(py, "reset", ()).map(drop)
+    });
+    STATE.store(STOPPED, Ordering::Release);
+    status
+}

@@ -1,0 +1,27 @@
+//! Pyrite: CPython embedded in Common Lisp, and in any host that can call C.
+//!
+//! This crate builds `libpyrite`. Its interface is C: `include/pyrite.h` is generated from
+//! [`abi`] and [`api`], and is the manual. How the pieces fit is told in `docs/architecture.md`.
+
+#![allow(clippy::missing_panics_doc)]
+
+pub mod abi;
+pub mod api;
+
+mod array;
+mod bridge;
+mod decode;
+mod encode;
+mod fault;
+mod fpenv;
+mod guard;
+mod interp;
+mod invoke;
+mod memory;
+mod names;
+mod objects;
+mod release;
+mod slab;
+mod source;
+mod text;
+mod thread;

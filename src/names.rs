@@ -1,0 +1,254 @@
+//! Names: what a host calls things by, prepared once.
+//!
+//! A dotted name is kept as its interned parts and looked up afresh at each use, so a redefinition is
+//! always seen: first part in `__main__`, then in builtins, the rest by attribute. A text that is not a
+//! dotted name can be an attribute, or be called: then it is source, and its code is kept.
+
+use std::cell::{Cell, UnsafeCell};
+use std::collections::HashMap;
+use std::ops::Deref;
+
+use pyo3::prelude::*;
+use pyo3::{Bound, ffi};
+
+use crate::abi::*;
+use crate::fault::{Fault, check, own};
+use crate::{bridge, objects, source, text};
+
+/// How many names that came as text are remembered; further ones are prepared at each use.
+const TEXT_LIMIT: usize = 10_000;
+/// The bits of a name that are its number; the rest tell this process from others.
+const NUMBER: u64 = (1 << 40) - 1;
+
+/// One prepared name. Dropped, like all of Python's references, by an attached thread.
+pub(crate) struct Name {
+    text: String,
+    /// The interned text.
+    whole: *mut ffi::PyObject,
+    /// The interned parts of a dotted name; empty when the text is no such name.
+    parts: Box<[*mut ffi::PyObject]>,
+    /// The compiled source, once it was needed.
+    code: Cell<*mut ffi::PyObject>,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        // SAFETY: the thread is attached; the references are this struct's own.
+        unsafe {
+            ffi::Py_XDECREF(self.code.get());
+            self.parts.iter().for_each(|&part| ffi::Py_DECREF(part));
+            ffi::Py_DECREF(self.whole);
+        }
+    }
+}
+
+/// A name at hand: one that is kept for good, or one that lasts for this use.
+pub(crate) enum Known {
+    Kept(&'static Name),
+    Passing(Box<Name>),
+}
+
+impl Deref for Known {
+    type Target = Name;
+
+    #[inline]
+    fn deref(&self) -> &Name {
+        match self {
+            Self::Kept(name) => name,
+            Self::Passing(name) => name,
+        }
+    }
+}
+
+struct Names {
+    epoch: u64,
+    list: Vec<&'static Name>,
+    numbers: HashMap<&'static str, usize>,
+}
+
+struct Table(UnsafeCell<Option<Names>>);
+
+// SAFETY: only reached through `names`, by the one thread that holds the GIL.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table(UnsafeCell::new(None));
+
+/// The table. The borrow must end before Python code can run.
+#[inline]
+fn names() -> &'static mut Names {
+    // SAFETY: the caller holds the GIL; see above for re-entrance.
+    unsafe { &mut *TABLE.0.get() }.get_or_insert_with(|| Names {
+        epoch: objects::first_epoch() << 40,
+        list: Vec::new(),
+        numbers: HashMap::new(),
+    })
+}
+
+impl Names {
+    fn keep(&mut self, name: Name) -> usize {
+        let name: &'static Name = Box::leak(Box::new(name));
+        self.list.push(name);
+        self.numbers.insert(&name.text, self.list.len());
+        self.list.len()
+    }
+}
+
+/// Whether `text` is identifiers joined by dots.
+fn is_dotted(text: &str) -> bool {
+    text.split('.').all(|part| {
+        let mut characters = part.chars();
+        characters.next().is_some_and(|c| c == '_' || c.is_alphabetic())
+            && characters.all(|c| c == '_' || c.is_alphanumeric())
+    })
+}
+
+/// An interned str of `text`, the reference the caller's.
+fn intern(py: Python<'_>, text: &str) -> Result<*mut ffi::PyObject, Fault> {
+    // SAFETY: attached; the length is the text's. InternInPlace replaces the reference it is given.
+    unsafe {
+        let mut string = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
+        if !string.is_null() {
+            ffi::PyUnicode_InternInPlace(&raw mut string);
+        }
+        own(py, string).map(Bound::into_ptr)
+    }
+}
+
+fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
+    let parts = if is_dotted(text) {
+        text.split('.').map(|part| intern(py, part)).collect::<Result<_, _>>()?
+    } else {
+        Box::default()
+    };
+    Ok(Name { text: text.to_owned(), whole: intern(py, text)?, parts, code: Cell::default() })
+}
+
+/// Prepare `text` for good and return its number.
+pub(crate) fn of_text(py: Python<'_>, text: &str) -> Result<pyr_name, Fault> {
+    let number = match names().numbers.get(text) {
+        Some(&number) => number,
+        None => {
+            let name = prepare(py, text)?;
+            names().keep(name)
+        }
+    };
+    Ok(names().epoch | number as u64)
+}
+
+fn kept(name: pyr_name) -> Result<&'static Name, Fault> {
+    let names = names();
+    let number = (name & NUMBER) as usize;
+    if name & !NUMBER != names.epoch || number == 0 {
+        return Err(Fault::new(PYR_INVALID_NAME, "not a name of this process: intern it anew"));
+    }
+    names.list.get(number - 1).copied().ok_or_else(|| Fault::new(PYR_INVALID_NAME, "there is no such name"))
+}
+
+/// The name in a cell: a `PYR_NAME`, or text.
+#[inline]
+pub(crate) fn of_cell(py: Python<'_>, cell: &pyr_value) -> Result<Known, Fault> {
+    if cell.tag == PYR_NAME {
+        // SAFETY: the tag says which member was set; any integer is a valid one.
+        return kept(unsafe { cell.of.name }).map(Known::Kept);
+    }
+    let text = text::to_str(cell)?;
+    if let Some(&number) = names().numbers.get(&*text) {
+        return Ok(Known::Kept(names().list[number - 1]));
+    }
+    let name = prepare(py, &text)?;
+    let names = names();
+    if names.list.len() < TEXT_LIMIT {
+        let number = names.keep(name);
+        return Ok(Known::Kept(names.list[number - 1]));
+    }
+    Ok(Known::Passing(Box::new(name)))
+}
+
+impl Name {
+    /// The name as an attribute name.
+    #[inline]
+    pub(crate) fn attribute(&self) -> *mut ffi::PyObject {
+        self.whole
+    }
+
+    /// The value of a dotted name, now.
+    #[inline]
+    pub(crate) fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
+        match &*self.parts {
+            [] => Err(self.undefined(py)),
+            [first, rest @ ..] => follow(self.first(py, *first)?, rest),
+        }
+    }
+
+    /// What calling this name calls: its value, or that of its source.
+    #[inline]
+    pub(crate) fn callable<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
+        if !self.parts.is_empty() {
+            return self.value(py);
+        }
+        if self.code.get().is_null() {
+            self.code.set(source::compile(py, &self.text, source::Kind::Expression)?.into_ptr());
+        }
+        source::run(py, self.code.get())
+    }
+
+    /// Set a global, or the last attribute of a dotted name.
+    pub(crate) fn set_value(&self, value: &Bound<'_, PyAny>) -> Result<(), Fault> {
+        let py = value.py();
+        let (owner, last) = match &*self.parts {
+            [] => return Err(self.undefined(py)),
+            // SAFETY: attached; the dictionary and the str live for good.
+            [name] => return check(unsafe { ffi::PyDict_SetItem(bridge::main_dict(), *name, value.as_ptr()) }).map(drop),
+            [first, middle @ .., last] => (follow(self.first(py, *first)?, middle)?, last),
+        };
+        // SAFETY: attached; three live objects.
+        check(unsafe { ffi::PyObject_SetAttr(owner.as_ptr(), *last, value.as_ptr()) }).map(drop)
+    }
+
+    /// The first part's value, from `__main__` or builtins.
+    #[inline]
+    fn first<'py>(&self, py: Python<'py>, part: *mut ffi::PyObject) -> Result<Bound<'py, PyAny>, Fault> {
+        for dictionary in [bridge::main_dict(), bridge::builtins_dict()] {
+            // SAFETY: attached; the dictionary lives for good; the borrowed value is owned at once.
+            unsafe {
+                let value = ffi::PyDict_GetItemWithError(dictionary, part);
+                if !value.is_null() {
+                    return Ok(Bound::from_borrowed_ptr(py, value));
+                }
+                if !ffi::PyErr_Occurred().is_null() {
+                    return Err(Fault::Python);
+                }
+            }
+        }
+        Err(self.undefined(py))
+    }
+
+    #[cold]
+    fn undefined(&self, py: Python<'_>) -> Fault {
+        let name = if self.parts.is_empty() { &*self.text } else { self.text.split('.').next().unwrap_or("") };
+        pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).restore(py);
+        Fault::Python
+    }
+}
+
+/// `object`'s attribute of an attribute of … by `parts`.
+#[inline]
+fn follow<'py>(
+    mut object: Bound<'py, PyAny>,
+    parts: &[*mut ffi::PyObject],
+) -> Result<Bound<'py, PyAny>, Fault> {
+    for &part in parts {
+        // SAFETY: attached; the object is owned, the str lives for good.
+        object = own(object.py(), unsafe { ffi::PyObject_GetAttr(object.as_ptr(), part) })?;
+    }
+    Ok(object)
+}
+
+/// Drop what compiled sources hold; the names stay.
+pub(crate) fn forget_sources() {
+    for index in 0..names().list.len() {
+        let code = names().list[index].code.replace(std::ptr::null_mut());
+        // SAFETY: attached; the reference was the name's.
+        unsafe { ffi::Py_XDECREF(code) };
+    }
+}

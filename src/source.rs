@@ -1,0 +1,77 @@
+//! Python source: compiling it, running it in `__main__`, and splicing values into it.
+
+use std::ffi::{CString, c_int};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use pyo3::{Bound, ffi};
+
+use crate::abi::*;
+use crate::fault::{Fault, own};
+use crate::{bridge, decode, text};
+
+/// What source is: one expression, or statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Expression,
+    Statements,
+}
+
+/// Compile `source`.
+pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<Bound<'py, PyAny>, Fault> {
+    let (source, start): (&str, c_int) = match kind {
+        // As `eval` does.
+        Kind::Expression => (source.trim_start_matches([' ', '\t']), ffi::Py_eval_input),
+        Kind::Statements => (source, ffi::Py_file_input),
+    };
+    let Ok(source) = CString::new(source) else {
+        pyo3::exceptions::PyValueError::new_err("source code string cannot contain null bytes").restore(py);
+        return Err(Fault::Python);
+    };
+    // SAFETY: attached; C strings.
+    own(py, unsafe { ffi::Py_CompileString(source.as_ptr(), c"<pyrite>".as_ptr(), start) })
+}
+
+/// Run compiled `code` in `__main__`.
+pub(crate) fn run(py: Python<'_>, code: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Fault> {
+    let main = bridge::main_dict();
+    // SAFETY: attached; `code` is alive, and is kept so while it runs; the dictionary lives for good.
+    unsafe {
+        let code = Bound::from_borrowed_ptr(py, code);
+        own(py, ffi::PyEval_EvalCode(code.as_ptr(), main, main))
+    }
+}
+
+/// Run the source made of `parts`: text is source, any other value is spliced in by reference.
+pub(crate) fn run_parts<'py>(
+    py: Python<'py>,
+    parts: &[pyr_value],
+    kind: Kind,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    let mut source = String::new();
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    for part in parts {
+        if text::is_text(part) {
+            source.push_str(&text::to_str(part)?);
+        } else {
+            let name = fresh_name();
+            source.extend([" ", &name, " "]);
+            names.push(name);
+            values.push(decode::value(py, part)?);
+        }
+    }
+    if values.is_empty() {
+        return run(py, compile(py, &source, kind)?.as_ptr());
+    }
+    let function = if kind == Kind::Expression { "evaluate" } else { "execute" };
+    let source = source.trim_start_matches([' ', '\t']);
+    bridge::call(py, function, (source, PyList::new(py, names)?, PyTuple::new(py, values)?))
+}
+
+/// A name that stands for a spliced value and that nobody else uses.
+fn fresh_name() -> String {
+    static COUNTER: AtomicUsize = AtomicUsize::new(0);
+    format!("_pyrite_value_{}_", COUNTER.fetch_add(1, Ordering::Relaxed))
+}

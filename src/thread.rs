@@ -1,0 +1,187 @@
+//! What is kept for each host thread: its Python thread state and the record of its last failure.
+//!
+//! A thread that enters for the first time gets a thread state and keeps it, because making one costs
+//! more than a call and because `threading.local` values live in it. It is given back when the thread
+//! ends, in a pthread-key destructor: a Rust thread-local's destructor runs too late on threads that a
+//! Lisp made, and `PyGILState_Release` aborts there.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::LazyLock;
+
+use pyo3::ffi;
+
+use crate::api::{callbacks, python};
+use crate::fault::Record;
+use crate::release::{self, Debt, ObjectPointer};
+
+/// One host thread.
+pub(crate) struct Thread {
+    /// The thread's Python thread state; NULL before the first entry.
+    state: *mut ffi::PyThreadState,
+    /// Whether we made the thread state, and so delete it.
+    owned: bool,
+    /// How many entries (and `pyr_gil_acquire`s) of this thread hold the GIL now.
+    depth: usize,
+    /// Whether the GIL was held before the outermost of them, by code that is not ours.
+    lent: bool,
+    /// How many of them are `pyr_gil_acquire`s.
+    held: usize,
+    pub(crate) record: Record,
+}
+
+thread_local! {
+    // A plain pointer without a destructor: readable at any time of a thread's life.
+    static CURRENT: Cell<*mut Thread> = const { Cell::new(null_mut()) };
+}
+
+/// The key whose destructor gives a thread's state back. Its value is the `Thread`.
+static EXIT_KEY: LazyLock<libc::pthread_key_t> = LazyLock::new(|| {
+    let mut key = 0;
+    // SAFETY: the destructor is sound for every value that `current` sets.
+    let result = unsafe { libc::pthread_key_create(&raw mut key, Some(callbacks::thread_exit)) };
+    assert_eq!(result, 0, "no pthread key is left");
+    key
+});
+
+/// The calling thread's entry. It lives as long as the thread.
+#[inline]
+pub(crate) fn current() -> &'static mut Thread {
+    let thread = CURRENT.get();
+    let thread = if thread.is_null() { register() } else { thread };
+    // SAFETY: the box is freed by the thread's own destructor only, and only this thread gets at it.
+    unsafe { &mut *thread }
+}
+
+#[cold]
+fn register() -> *mut Thread {
+    let thread = Box::into_raw(Box::new(Thread {
+        state: null_mut(),
+        owned: false,
+        depth: 0,
+        lent: false,
+        held: 0,
+        record: Record::default(),
+    }));
+    // SAFETY: the key exists; the value is what its destructor expects.
+    unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
+    CURRENT.set(thread);
+    thread
+}
+
+impl Thread {
+    /// Hold the GIL. Pairs with [`Thread::detach`].
+    #[inline]
+    pub(crate) fn attach(&mut self) {
+        if self.depth == 0 {
+            self.take_gil();
+        }
+        self.depth += 1;
+    }
+
+    /// Undo one [`Thread::attach`].
+    #[inline]
+    pub(crate) fn detach(&mut self) {
+        self.depth -= 1;
+        if self.depth == 0 && !std::mem::take(&mut self.lent) {
+            // SAFETY: attached since `take_gil`; the state it returns is the one we keep.
+            unsafe { ffi::PyEval_SaveThread() };
+        }
+    }
+
+    #[inline]
+    fn take_gil(&mut self) {
+        if self.state.is_null() {
+            self.first_attach();
+        } else {
+            self.restore();
+        }
+    }
+
+    /// Make the kept state current, unless the code that called the host has it current already
+    /// (a Python extension that called without releasing the GIL): waiting would never end.
+    #[inline]
+    fn restore(&mut self) {
+        if python::current_thread_state() == self.state {
+            self.lent = true;
+        } else {
+            // SAFETY: the state is this thread's own and is not current.
+            unsafe { ffi::PyEval_RestoreThread(self.state) };
+        }
+    }
+
+    #[cold]
+    fn first_attach(&mut self) {
+        // SAFETY: Python runs. A thread that Python made has a state already, and keeps its own; any
+        // other gets one that stays outstanding until `give_back`.
+        unsafe {
+            self.state = ffi::PyGILState_GetThisThreadState();
+            if self.state.is_null() {
+                ffi::PyGILState_Ensure();
+                self.state = ffi::PyGILState_GetThisThreadState();
+                self.owned = true;
+            } else {
+                self.restore();
+            }
+        }
+    }
+
+    /// Adopt the state of the thread that started Python, which holds the GIL now, and let go of it.
+    pub(crate) fn adopt_started(&mut self) {
+        // SAFETY: this thread just initialised Python and so is attached.
+        self.state = unsafe { ffi::PyEval_SaveThread() };
+    }
+
+    /// Hold the GIL until [`Thread::release_hold`], over many entries.
+    pub(crate) fn hold(&mut self) {
+        self.attach();
+        self.held += 1;
+    }
+
+    /// Undo one [`Thread::hold`]; false when there is none.
+    pub(crate) fn release_hold(&mut self) -> bool {
+        let held = self.held > 0;
+        if held {
+            self.held -= 1;
+            self.detach();
+        }
+        held
+    }
+
+    /// Remember `record`; the exception of the one before is given back.
+    pub(crate) fn remember(&mut self, record: Record) {
+        self.forget_exception();
+        self.record = record;
+    }
+
+    /// Give back the exception of the record.
+    pub(crate) fn forget_exception(&mut self) {
+        if let Some(exception) = self.record.exception.take() {
+            release::push(Debt::Object(ObjectPointer(exception.as_ptr())));
+        }
+    }
+}
+
+/// Give back what `thread`, which is ending, kept. Called by its pthread-key destructor.
+pub(crate) fn give_back(thread: *mut c_void) {
+    let thread = thread.cast::<Thread>();
+    CURRENT.set(null_mut());
+    // SAFETY: the key's values come from `register`, and the destructor runs once per value.
+    let mut thread = unsafe { Box::from_raw(thread) };
+    thread.remember(Record::default());
+    if thread.owned && python::is_running() {
+        // SAFETY: the state is this thread's, and is not current unless the thread ended with the GIL
+        // held. Clear + DeleteCurrent releases the GIL; PyGILState_Release would abort here.
+        unsafe {
+            if thread.depth == 0 {
+                ffi::PyEval_RestoreThread(thread.state);
+            }
+            ffi::PyThreadState_Clear(thread.state);
+            python::delete_current_thread_state();
+        }
+    } else if thread.depth > 0 && !thread.state.is_null() {
+        // SAFETY: the thread ended inside a hold; let others run.
+        unsafe { ffi::PyEval_SaveThread() };
+    }
+}
