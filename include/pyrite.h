@@ -1,6 +1,36 @@
 /*
  * pyrite.h: CPython embedded in any host that can call C.
  * Generated from the Rust sources by cbindgen: do not edit, run `make header`.
+ *
+ * STARTING. libpyrite is built for no particular Python. The program chooses one by having its
+ * libpythonX.Y.so loaded with global visibility before libpyrite: link to it
+ * (cc program.c -lpyrite -lpythonX.Y), or dlopen it with RTLD_NOW | RTLD_GLOBAL and then libpyrite.
+ * Then pyr_start with the path of a python executable of that version; a venv's will do. CPython 3.9
+ * and later are served.
+ *
+ * VALUES cross as cells, pyr_value: a tag and a payload. Numbers are in the cell; text is pointer and
+ * length; lists, tuples and dicts point to the cells of their items, nested as they are. Any other
+ * object is a handle. One call crosses once, whatever the size of its arguments and of its result.
+ *
+ *     pyr_value callable = {PYR_UTF8, 9, {0}}, argument = {PYR_FLOAT, 0, {0}};
+ *     pyr_result result;
+ *     callable.of.bytes = (const uint8_t *)"math.sqrt";
+ *     argument.of.real = 2.0;
+ *     if (pyr_call(&callable, &argument, 1, 0, 0, &result) == PYR_OK) {
+ *         printf("%f\n", result.value.of.real);
+ *         pyr_result_free(&result);
+ *     }
+ *
+ * OWNERSHIP. Arguments are yours and are only read. A result is yours: free it once you have read it.
+ * A handle in a result is yours: release it once you are done. Nothing else needs freeing.
+ *
+ * ERRORS. Every function that can fail returns a pyr_status, 0 for success, and writes its
+ * out-parameters only then. pyr_error_last tells type, message and traceback. NULL, a bad tag, bad
+ * text and a stale or made-up handle are statuses, never crashes.
+ *
+ * THREADS. Any thread may call any function at any time. Each call takes the GIL and drops it;
+ * pyr_gil_acquire holds it over many. Errors are kept for each thread. The floating-point environment
+ * and the signal handlers of the host are left as they are. After fork, a child must not call.
  */
 
 #ifndef PYRITE_H
@@ -495,8 +525,7 @@ const char *pyr_version(void);
  *
  * Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
  *
- * # Safety
- * `numbers` points to `length` writable numbers, or is NULL.
+ * Requires: `numbers` points to `length` writable numbers, or is NULL.
  */
 size_t pyr_layout(uint32_t *numbers,
                   size_t length);
@@ -513,8 +542,7 @@ size_t pyr_layout(uint32_t *numbers,
  * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_START_FAILED` or
  * `PYR_UNSUPPORTED_PYTHON`.
  *
- * # Safety
- * `options` points to a readable `pyr_start_options`, or is NULL.
+ * Requires: `options` points to a readable `pyr_start_options`, or is NULL.
  */
 pyr_status pyr_start(const struct pyr_start_options *options);
 
@@ -549,8 +577,7 @@ pyr_status pyr_gil_release(void);
  * Counters, for tests and for the curious: `live_handles` is how many objects the host holds,
  * `pending_releases` how much waits to be given back by the next call. Either may be NULL.
  *
- * # Safety
- * Both point to writable numbers, or are NULL.
+ * Requires: Both point to writable numbers, or are NULL.
  */
 pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
 
@@ -564,8 +591,7 @@ pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
  * `text` is UTF-8, `length` bytes. Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_TEXT` or
  * `PYR_NOT_RUNNING`.
  *
- * # Safety
- * `text` points to `length` readable bytes; `name` to a writable `pyr_name`. Either may be NULL.
+ * Requires: `text` points to `length` readable bytes; `name` to a writable `pyr_name`. Either may be NULL.
  */
 pyr_status pyr_intern(const uint8_t *text,
                       size_t length,
@@ -577,8 +603,7 @@ pyr_status pyr_intern(const uint8_t *text,
  * `name` is a `PYR_NAME` or text, and no expression. `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`.
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (a NameError when undefined), or a status for a bad argument.
  *
- * # Safety
- * `name` points to a cell that can be read with all that it points to; `out` to a writable result.
+ * Requires: `name` points to a cell that can be read with all that it points to; `out` to a writable result.
  * Either may be NULL.
  */
 pyr_status pyr_get(const struct pyr_value *name,
@@ -591,8 +616,7 @@ pyr_status pyr_get(const struct pyr_value *name,
  * `name` is a `PYR_NAME` or text. Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status for a bad
  * argument.
  *
- * # Safety
- * Both point to cells that can be read with all that they point to, or are NULL.
+ * Requires: Both point to cells that can be read with all that they point to, or are NULL.
  */
 pyr_status pyr_set(const struct pyr_value *name, const struct pyr_value *value);
 
@@ -607,8 +631,7 @@ pyr_status pyr_set(const struct pyr_value *name, const struct pyr_value *value);
  * `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`. On `PYR_OK`, `out` is the value, to be given to
  * `pyr_result_free`. Returns `PYR_PYTHON_ERROR` when the call raised, or a status for a bad argument.
  *
- * # Safety
- * `callable` and `args` can be read with all that they point to; `out` is writable. Any may be NULL.
+ * Requires: `callable` and `args` can be read with all that they point to; `out` is writable. Any may be NULL.
  */
 pyr_status pyr_call(const struct pyr_value *callable,
                     const struct pyr_value *args,
@@ -622,8 +645,7 @@ pyr_status pyr_call(const struct pyr_value *callable,
  *
  * `object` is any value (the method `upper` of a text cell, say); `name` is a `PYR_NAME` or text.
  *
- * # Safety
- * `object`, `name` and `args` can be read with all that they point to; `out` is writable. Any may be
+ * Requires: `object`, `name` and `args` can be read with all that they point to; `out` is writable. Any may be
  * NULL.
  */
 pyr_status pyr_call_method(const struct pyr_value *object,
@@ -640,8 +662,7 @@ pyr_status pyr_call_method(const struct pyr_value *object,
  * Never blocks, needs no GIL, and may be called on any thread, also while Python does not run. A
  * result that was freed, or never had memory, is left alone; so is NULL.
  *
- * # Safety
- * `result` was filled in by a call that returned `PYR_OK`, or is all zero, or is NULL. A copy of a
+ * Requires: `result` was filled in by a call that returned `PYR_OK`, or is all zero, or is NULL. A copy of a
  * result is not a second result.
  */
 void pyr_result_free(struct pyr_result *result);
@@ -652,8 +673,7 @@ void pyr_result_free(struct pyr_result *result);
  * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (AttributeError when
  * there is none), or a status for a bad argument.
  *
- * # Safety
- * `object` and `name` can be read with all that they point to; `out` is writable. Any may be NULL.
+ * Requires: `object` and `name` can be read with all that they point to; `out` is writable. Any may be NULL.
  */
 pyr_status pyr_getattr(const struct pyr_value *object,
                        const struct pyr_value *name,
@@ -665,8 +685,7 @@ pyr_status pyr_getattr(const struct pyr_value *object,
  *
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status for a bad argument.
  *
- * # Safety
- * All three can be read with all that they point to, or are NULL.
+ * Requires: All three can be read with all that they point to, or are NULL.
  */
 pyr_status pyr_setattr(const struct pyr_value *object,
                        const struct pyr_value *name,
@@ -678,8 +697,7 @@ pyr_status pyr_setattr(const struct pyr_value *object,
  * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (IndexError, KeyError),
  * or a status for a bad argument.
  *
- * # Safety
- * `object` and `key` can be read with all that they point to; `out` is writable. Any may be NULL.
+ * Requires: `object` and `key` can be read with all that they point to; `out` is writable. Any may be NULL.
  */
 pyr_status pyr_getitem(const struct pyr_value *object,
                        const struct pyr_value *key,
@@ -692,8 +710,7 @@ pyr_status pyr_getitem(const struct pyr_value *object,
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (TypeError for an unhashable key), or a status for a bad
  * argument.
  *
- * # Safety
- * All three can be read with all that they point to, or are NULL.
+ * Requires: All three can be read with all that they point to, or are NULL.
  */
 pyr_status pyr_setitem(const struct pyr_value *object,
                        const struct pyr_value *key,
@@ -705,8 +722,7 @@ pyr_status pyr_setitem(const struct pyr_value *object,
  *
  * Returns `PYR_OK`, or a status for a bad argument.
  *
- * # Safety
- * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
  */
 pyr_status pyr_convert(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
 
@@ -714,8 +730,7 @@ pyr_status pyr_convert(const struct pyr_value *value, uint32_t flags, struct pyr
  * `str(value)`, as text. `flags`: `PYR_AS_UCS4`. Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status
  * for a bad argument.
  *
- * # Safety
- * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
  */
 pyr_status pyr_str(const struct pyr_value *value,
                    uint32_t flags,
@@ -724,16 +739,14 @@ pyr_status pyr_str(const struct pyr_value *value,
 /**
  * `repr(value)`, as text. As `pyr_str`.
  *
- * # Safety
- * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
  */
 pyr_status pyr_repr(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
 
 /**
  * The name of the value's type, such as `list`, as text. As `pyr_str`.
  *
- * # Safety
- * `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
  */
 pyr_status pyr_type_name(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
 
@@ -742,8 +755,7 @@ pyr_status pyr_type_name(const struct pyr_value *value, uint32_t flags, struct p
  *
  * Returns `PYR_OK`, or a status for a bad argument.
  *
- * # Safety
- * `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
+ * Requires: `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
  */
 pyr_status pyr_is(const struct pyr_value *left, const struct pyr_value *right, int32_t *same);
 
@@ -755,8 +767,7 @@ pyr_status pyr_is(const struct pyr_value *left, const struct pyr_value *right, i
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (ImportError, or what the module raised), or a status for a
  * bad argument.
  *
- * # Safety
- * `name` and `alias` can be read with all that they point to; `out` is writable. Any may be NULL.
+ * Requires: `name` and `alias` can be read with all that they point to; `out` is writable. Any may be NULL.
  */
 pyr_status pyr_import(const struct pyr_value *name,
                       const struct pyr_value *alias,
@@ -767,8 +778,7 @@ pyr_status pyr_import(const struct pyr_value *name,
  * Import `name` from the module `module` and bind it in `__main__` as `from module import name` does;
  * with `alias` (which may be NULL) under that name. As `pyr_import` otherwise.
  *
- * # Safety
- * `name`, `module` and `alias` can be read with all that they point to; `out` is writable. Any may be
+ * Requires: `name`, `module` and `alias` can be read with all that they point to; `out` is writable. Any may be
  * NULL.
  */
 pyr_status pyr_import_from(const struct pyr_value *name,
@@ -784,8 +794,7 @@ pyr_status pyr_import_from(const struct pyr_value *name,
  * reference (its object takes part in the expression, not its repr). `flags` and `out` as for
  * `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (SyntaxError too), or a status for a bad argument.
  *
- * # Safety
- * `parts` is `nparts` cells that can be read with all that they point to; `out` is writable. Either
+ * Requires: `parts` is `nparts` cells that can be read with all that they point to; `out` is writable. Either
  * may be NULL.
  */
 pyr_status pyr_eval(const struct pyr_value *parts,
@@ -799,8 +808,7 @@ pyr_status pyr_eval(const struct pyr_value *parts,
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (SystemExit too: the process goes on), or a status for a bad
  * argument.
  *
- * # Safety
- * `parts` is `nparts` cells that can be read with all that they point to, or NULL.
+ * Requires: `parts` is `nparts` cells that can be read with all that they point to, or NULL.
  */
 pyr_status pyr_exec(const struct pyr_value *parts,
                     uint32_t nparts);
@@ -827,8 +835,7 @@ pyr_status pyr_release(pyr_handle handle);
  *
  * Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` or `PYR_NOT_RUNNING`.
  *
- * # Safety
- * Both point to writable numbers, or are NULL.
+ * Requires: Both point to writable numbers, or are NULL.
  */
 pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_count);
 
@@ -840,8 +847,7 @@ pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_co
  * in its place. Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
  * `PYR_NULL_ARGUMENT`.
  *
- * # Safety
- * `error` points to a writable `pyr_error`, or is NULL.
+ * Requires: `error` points to a writable `pyr_error`, or is NULL.
  */
 pyr_status pyr_error_last(struct pyr_error *error,
                           int32_t with_traceback);
@@ -857,8 +863,7 @@ void pyr_error_clear(void);
  * `exception` is a handle on it. `flags`: `PYR_AS_UCS4`. Returns `PYR_OK`, or a status for a bad
  * argument.
  *
- * # Safety
- * `out` points to a writable result, or is NULL.
+ * Requires: `out` points to a writable result, or is NULL.
  */
 pyr_status pyr_format_exception(pyr_handle exception, uint32_t flags, struct pyr_result *out);
 
