@@ -97,7 +97,7 @@ typedef struct pyr_start_options {
 } pyr_start_options;
 
 /**
- * A name that was prepared by `pyr_intern`. 0 is no name. Names need no release.
+ * A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. Names need no release.
  */
 typedef uint64_t pyr_name;
 

@@ -63,7 +63,7 @@ pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
 /// A handle that is stale, released or made up gives a status, never a crash.
 pub type pyr_handle = u64;
 
-/// A name that was prepared by `pyr_intern`. 0 is no name. Names need no release.
+/// A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. Names need no release.
 pub type pyr_name = u64;
 
 /// What a cell holds. 0 is no tag.

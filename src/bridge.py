@@ -101,6 +101,7 @@ def reset():
     for name in list(main):
         if name not in KEPT:
             main.pop(name, None)
+    main["sys"] = sys
     gc.collect()
 
 
@@ -113,6 +114,7 @@ def contiguous(array):
 
 def started():
     """What the host needs to be so: no signal handler of ours in its way, its output not lost."""
+    main["sys"] = sys
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None:
         faulthandler.disable()

@@ -78,7 +78,8 @@ static TABLE: Table = Table(UnsafeCell::new(None));
 fn names() -> &'static mut Names {
     // SAFETY: the caller holds the GIL; see above for re-entrance.
     unsafe { &mut *TABLE.0.get() }.get_or_insert_with(|| Names {
-        epoch: objects::first_epoch() << 40,
+        // Like a handle, a name is below 2^62.
+        epoch: (objects::first_epoch() & 0x3F_FFFF) << 40,
         list: Vec::new(),
         numbers: HashMap::new(),
     })

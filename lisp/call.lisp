@@ -1,0 +1,266 @@
+;;;; Calls. Each writes its arguments, crosses once, and reads the result.
+
+(in-package #:pyrite)
+
+(defvar *remote-objects* nil
+  "Whether results stay in Python, as wrappers. Bound by WITH-REMOTE-OBJECTS.")
+
+(declaim (inline result-flags))
+(defun result-flags ()
+  (if *remote-objects* (logior +remote+ +as-ucs4+) +as-ucs4+))
+
+(declaim (inline take-result))
+(defun take-result (frame)
+  "The value of FRAME's result, whose memory is freed."
+  (declare (type frame frame))
+  (let ((result (frame-result frame)))
+    (if (zerop (cffi:mem-ref (pointer result) :uint64 +result-memory+))
+        (decode result)
+        (unwind-protect (decode result)
+          (%result-free (pointer result))))))
+
+(defmacro with-crossing ((frame) &body body)
+  "BODY writes to FRAME and returns the status of the crossing; its result is returned.
+
+When Python does not run or a name is not known to it, which both are found out by crossing, that is
+mended and BODY evaluated again."
+  `(loop
+     (with-frame (,frame)
+       (let ((status (progn ,@body)))
+         (declare (type (unsigned-byte 32) status))
+         (if (eql status +ok+)
+             (return (take-result ,frame))
+             (recover status))))))
+
+(defmacro with-command ((frame) &body body)
+  "As WITH-CROSSING, for a function without a result."
+  `(loop
+     (with-frame (,frame)
+       (let ((status (progn ,@body)))
+         (declare (type (unsigned-byte 32) status))
+         (if (eql status +ok+)
+             (return nil)
+             (recover status))))))
+
+(defun recover (status)
+  "Return when the call that returned STATUS should be made again, else signal its condition."
+  (case status
+    (#.+not-running+ (python-start-if-not-alive))
+    (#.+invalid-name+ (forget-name-numbers))
+    (t (signal-status status))))
+
+(defun forget-name-numbers ()
+  "Have every name prepared anew: the numbers were another process's."
+  (bt:with-lock-held (*names-lock*)
+    (maphash (lambda (text name)
+               (declare (ignore text))
+               (setf (name-number name) 0))
+             *names*)))
+
+(defmacro with-encoded ((frame &rest bindings) &body body)
+  "Bind each variable of BINDINGS, (VARIABLE FUNCTION VALUE), to a pointer to a cell that FUNCTION
+wrote VALUE to."
+  (let ((cells (loop for (variable) in bindings collect (gensym (string variable)))))
+    `(let ,(loop for cell in cells collect `(,cell (allocate-cells ,frame 1)))
+       ,@(loop for (nil function value) in bindings
+               for cell in cells
+               collect `(,function ,value ,cell ,frame))
+       (let ,(loop for (variable) in bindings
+                   for cell in cells
+                   collect `(,variable (pointer ,cell)))
+         ,@body))))
+
+;;; Arguments
+
+(defun fail-keywords (arguments)
+  (fail 'malformed-keywords
+        "The keyword arguments ~S are malformed: from the first keyword on, keywords and values must ~
+         alternate." arguments))
+
+(declaim (inline encode-arguments))
+(defun encode-arguments (arguments frame)
+  "Write ARGUMENTS, from the first keyword on a plist; address, positional count, keyword count."
+  (declare (type list arguments) (type frame frame))
+  (let* ((count (length arguments)) (cells (allocate-cells frame count)) (place cells) (positional 0))
+    (declare (type (unsigned-byte 31) count positional) (type address place))
+    (loop while (and arguments (not (keywordp (first arguments))))
+          do (encode (pop arguments) place frame)
+             (incf place +value-size+)
+             (incf positional))
+    (when arguments
+      (encode-keyword-arguments arguments place frame))
+    (values cells positional (ash (- count positional) -1))))
+
+(defun encode-keyword-arguments (arguments place frame)
+  (declare (type address place))
+  (loop for rest on arguments by #'cddr
+        for keyword = (first rest)
+        do (unless (and (keywordp keyword) (rest rest))
+             (fail-keywords arguments))
+           (encode-name (symbol-name-object keyword) place)
+           (encode (second rest) (+ place +value-size+) frame)
+           (incf place (* 2 +value-size+))))
+
+;;; Calls
+
+(declaim (inline encode-callable))
+(defun encode-callable (callable cell frame)
+  "Write what is to be called to CELL: a name, source, or a value."
+  (if (and (symbolp callable) callable)
+      (encode-name (symbol-name-object callable) cell)
+      (encode callable cell frame)))
+
+(defun call-python (callable arguments)
+  "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."
+  (declare (type list arguments) (optimize speed))
+  (with-crossing (frame)
+    (with-encoded (frame (callable encode-callable callable))
+      (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
+        (%call callable (pointer cells) positional keywords (result-flags)
+               (pointer (frame-result frame)))))))
+
+(defun pycall (python-callable &rest args)
+  "Call PYTHON-CALLABLE with ARGS and return its value, converted to Lisp.
+
+PYTHON-CALLABLE is a string: a dotted name, looked up in __main__ and then in builtins at each call, or
+else the source of an expression (\"lambda x: x*x\"); a symbol, which stands for its Python name; a
+PYOBJECT-WRAPPER; or any value that Python can call. From the first keyword on, ARGS are keyword
+arguments: :FOO-BAR is foo_bar.
+
+Signals PYERROR for what Python raises, MALFORMED-KEYWORDS and CONVERSION-ERROR before anything is
+called. Starts Python when it does not run."
+  (declare (dynamic-extent args))
+  (call-python python-callable args))
+
+(define-compiler-macro pycall (&whole form python-callable &rest args)
+  (let ((name (constant-name-form python-callable)))
+    (if (eq name python-callable) form `(call-by-name ,name ,@args))))
+
+(defun call-by-name (name &rest args)
+  "Call NAME, a NAME, with ARGS."
+  (declare (dynamic-extent args))
+  (call-python name args))
+
+(defun invoke-method (object method arguments)
+  (declare (type list arguments) (optimize speed))
+  (with-crossing (frame)
+    (with-encoded (frame (object encode object) (method encode-name-designator method))
+      (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
+        (%call-method object method (pointer cells) positional keywords (result-flags)
+                      (pointer (frame-result frame)))))))
+
+(defun pymethod (object method-name &rest args)
+  "Call the method METHOD-NAME, a string or symbol, of OBJECT with ARGS and return its value.
+
+OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and conditions as for PYCALL."
+  (declare (dynamic-extent args))
+  (invoke-method object method-name args))
+
+(define-compiler-macro pymethod (&whole form object method-name &rest args)
+  (let ((name (constant-name-form method-name)))
+    (if (eq name method-name) form `(invoke-method-by-name ,object ,name ,@args))))
+
+(defun invoke-method-by-name (object name &rest args)
+  "Call the method NAME, a NAME, of OBJECT with ARGS."
+  (declare (dynamic-extent args))
+  (invoke-method object name args))
+
+;;; Values
+
+(defun pyvalue (python-name-or-variable)
+  "The value of the dotted name PYTHON-NAME-OR-VARIABLE, a string or symbol, converted to Lisp.
+
+Its first part is looked up in __main__ and then in builtins, the rest by attribute; it is no
+expression. A PYOBJECT-WRAPPER gives the value of its object. Signals PYERROR when it is undefined."
+  (if (pyobject-wrapper-p python-name-or-variable)
+      (convert python-name-or-variable)
+      (with-crossing (frame)
+        (with-encoded (frame (name encode-name-designator python-name-or-variable))
+          (%get name (result-flags) (pointer (frame-result frame)))))))
+
+(define-compiler-macro pyvalue (&whole form name)
+  (let ((constant (constant-name-form name)))
+    (if (eq constant name) form `(locally (declare (notinline pyvalue)) (pyvalue ,constant)))))
+
+(defun (setf pyvalue) (new-value python-name)
+  "Set the global PYTHON-NAME of __main__, or the last attribute of a dotted name, to NEW-VALUE."
+  (with-command (frame)
+    (with-encoded (frame (name encode-name-designator python-name) (value encode new-value))
+      (%set name value)))
+  new-value)
+
+(defun pyslot-value (object slot-name)
+  "The attribute SLOT-NAME, a string or symbol, of OBJECT, converted to Lisp.
+
+Signals PYERROR when there is none."
+  (declare (optimize speed))
+  (with-crossing (frame)
+    (with-encoded (frame (object encode object) (name encode-name-designator slot-name))
+      (%getattr object name (result-flags) (pointer (frame-result frame))))))
+
+(define-compiler-macro pyslot-value (&whole form object slot-name)
+  (let ((name (constant-name-form slot-name)))
+    (if (eq name slot-name)
+        form
+        `(locally (declare (notinline pyslot-value)) (pyslot-value ,object ,name)))))
+
+(defun (setf pyslot-value) (new-value object slot-name)
+  "Set the attribute SLOT-NAME, a string or symbol, of OBJECT to NEW-VALUE."
+  (with-command (frame)
+    (with-encoded (frame (object encode object) (name encode-name-designator slot-name)
+                         (value encode new-value))
+      (%setattr object name value)))
+  new-value)
+
+;;; Keeping results in Python
+
+(defun convert (value &optional (flags +as-ucs4+))
+  "VALUE as it comes back from Python: an object's value, or with +REMOTE+ a value's object."
+  (with-crossing (frame)
+    (with-encoded (frame (value encode value))
+      (%convert value flags (pointer (frame-result frame))))))
+
+(defmacro with-remote-objects (&body body)
+  "Evaluate BODY with every result of a call a PYOBJECT-WRAPPER: values stay in Python.
+
+This holds for the calling thread."
+  `(let ((*remote-objects* t)) ,@body))
+
+(defmacro with-remote-objects* (&body body)
+  "As WITH-REMOTE-OBJECTS, but the value of the last form of BODY is converted to Lisp."
+  `(convert-wrapper (with-remote-objects ,@body)))
+
+(defun convert-wrapper (value)
+  "The value of the object that VALUE wraps; any other VALUE as it is."
+  (if (pyobject-wrapper-p value)
+      (let ((*remote-objects* nil)) (convert value))
+      value))
+
+(defun pyobject-wrapper-eq (o1 o2)
+  "True when O1 and O2 wrap the same Python object, or are the same Lisp object."
+  (if (and (pyobject-wrapper-p o1) (pyobject-wrapper-p o2))
+      (pyobject-wrapper-eq* o1 o2)
+      (eq o1 o2)))
+
+(defun pyobject-wrapper-eq* (o1 o2)
+  "As PYOBJECT-WRAPPER-EQ, for two PYOBJECT-WRAPPERs."
+  (or (= (pyobject-wrapper-handle o1) (pyobject-wrapper-handle o2))
+      (cffi:with-foreign-object (same :int32)
+        (with-command (frame)
+          (with-encoded (frame (left encode o1) (right encode o2))
+            (%is left right same)))
+        (= 1 (cffi:mem-ref same :int32)))))
+
+;;; The GIL
+
+(defun call-with-gil (function)
+  "Call FUNCTION with the GIL held by this thread."
+  (check-status (call-when-running (lambda () (%gil-acquire))))
+  (unwind-protect (funcall function)
+    (%gil-release)))
+
+(defmacro with-python-gil (&body body)
+  "Evaluate BODY with the GIL held: the calls in it are cheaper, those of other threads wait.
+
+Never needed for correctness. BODY should not wait for other threads that call Python."
+  `(call-with-gil (lambda () ,@body)))

@@ -1,0 +1,52 @@
+;;;; Conditions: what Python raised, and what went wrong on the way to it.
+
+(in-package #:pyrite)
+
+(define-condition pyerror (error)
+  ((type-name :initarg :type :initform "" :reader pyerror-type
+              :documentation "The qualified name of the Python exception's type, a string.")
+   (message :initarg :message :initform "" :reader pyerror-message
+            :documentation "What str() of the exception gave, a string.")
+   (value :initarg :value :initform nil :reader pyerror-value
+          :documentation "The exception object, a PYOBJECT-WRAPPER; NIL when it cannot be had."))
+  (:documentation "A Python exception. Its report is its type and message.")
+  (:report (lambda (condition stream)
+             (format stream "~A~@[: ~A~]" (pyerror-type condition)
+                     (let ((message (pyerror-message condition)))
+                       (unless (equal message "") message))))))
+
+(define-condition simple-pyerror (pyerror) ()
+  (:documentation "A Python exception, with the name of its type in PYERROR-TYPE."))
+
+(define-condition pyrite-error (error)
+  ((message :initarg :message :initform "" :reader pyrite-error-message))
+  (:documentation "What went wrong on the way to Python: nothing of Python's own.")
+  (:report (lambda (condition stream) (write-string (pyrite-error-message condition) stream))))
+
+(define-condition stale-object (pyrite-error) ()
+  (:documentation "A PYOBJECT-WRAPPER was used that is from before PYSTOP, or from before the image
+was saved: its object is gone."))
+
+(define-condition conversion-error (pyrite-error)
+  ((datum :initarg :datum :initform nil :reader conversion-error-datum
+          :documentation "The value that cannot be converted, when it is a Lisp one."))
+  (:documentation "A value has no counterpart on the other side."))
+
+(define-condition malformed-keywords (pyrite-error program-error) ()
+  (:documentation "The arguments of a call from the first keyword on are no plist of keywords."))
+
+(define-condition python-not-found (pyrite-error) ()
+  (:documentation "There is no Python to start, or none that can be embedded."))
+
+(define-condition library-not-found (pyrite-error) ()
+  (:documentation "There is no libpyrite to load."))
+
+(define-condition abi-mismatch (pyrite-error) ()
+  (:documentation "The libpyrite that was loaded does not fit this version of the Lisp system."))
+
+(define-condition python-start-error (pyrite-error) ()
+  (:documentation "Python was found, but did not start."))
+
+(defun fail (class control &rest arguments)
+  "Signal a condition of CLASS, a PYRITE-ERROR, whose report is CONTROL formatted with ARGUMENTS."
+  (error class :message (apply #'format nil control arguments)))

@@ -1,0 +1,129 @@
+;;;; Cells to Lisp values.
+;;;;
+;;;; A container is made at its full size and filled; containers in it are made empty and wait their
+;;;; turn, so that no depth of nesting uses the stack. Only a container that is the key of a dict must
+;;;; be whole before it is used.
+
+(in-package #:pyrite)
+
+(declaim (inline decode-leaf))
+(defun decode-leaf (cell)
+  "The value of CELL and true; NIL and NIL when it is a container."
+  (declare (type address cell))
+  (case (cell-tag cell)
+    (#.+int+ (values (cell-integer cell) t))
+    (#.+float+ (values (cell-real cell) t))
+    (#.+ucs4+ (values (pyrite/port:string-from-memory (cell-word cell) (cell-aux cell)) t))
+    (#.+handle+ (values (make-wrapper (logand (cell-word cell) (1- (ash 1 62)))) t))
+    (#.+bool+ (values (= 1 (cell-integer cell)) t))
+    (#.+none+ (values +py-none+ t))
+    ((#.+list+ #.+tuple+ #.+dict+) (values nil nil))
+    (t (values (decode-other cell) t))))
+
+(defun decode-other (cell)
+  "The value of a CELL of a less common tag."
+  (ecase (cell-tag cell)
+    (#.+single+ (double-to-single (cell-real cell)))
+    (#.+bigint+ (decode-integer (cell-word cell) (cell-aux cell)))
+    (#.+bytes+ (decode-bytes (cell-word cell) (cell-aux cell)))
+    (#.+array+ (decode-array (cell-word cell)))
+    (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))
+                                                   :count (cell-aux cell) :encoding :utf-8)))))
+
+(defun double-to-single (value)
+  "VALUE, a double that holds a single, as a single; infinities and NaNs stay what they are."
+  (declare (type double-float value))
+  (if (<= (coerce most-negative-single-float 'double-float) value
+          (coerce most-positive-single-float 'double-float))
+      (coerce value 'single-float)
+      (cffi:with-foreign-objects ((double :double) (single :float))
+        (setf (cffi:mem-ref double :double) value)
+        (let ((bits (cffi:mem-ref double :uint64)))
+          (setf (cffi:mem-ref single :uint32)
+                (logior (ash (ldb (byte 1 63) bits) 31)
+                        (ash #xFF 23)
+                        (ldb (byte 23 29) bits))))
+        (cffi:mem-ref single :float))))
+
+(defun decode (cell)
+  "The value of CELL."
+  (declare (type address cell) (optimize speed))
+  (multiple-value-bind (value leaf) (decode-leaf cell)
+    (if leaf value (decode-container cell))))
+
+(defun decode-container (cell)
+  "The list, vector or hash table of CELL with all that is in it."
+  (declare (type address cell) (optimize speed))
+  (let ((tasks '()))
+    (labels ((item (cell)
+               (declare (type address cell))
+               (multiple-value-bind (value leaf) (decode-leaf cell)
+                 (if leaf value (open-container cell))))
+             (open-container (cell)
+               (declare (type address cell))
+               (let ((count (cell-aux cell)) (items (cell-word cell)))
+                 (if (and (zerop count) (= (cell-tag cell) +tuple+))
+                     +py-empty-tuple+
+                     (let ((shell (make-shell (cell-tag cell) count)))
+                       (unless (zerop count) (push (list* shell items count) tasks))
+                       shell))))
+             (fill-shell (shell cell count)
+               (declare (type address cell) (type (unsigned-byte 32) count))
+               (etypecase shell
+                 (cons (loop for place on shell
+                             do (setf (car place) (item cell))
+                                (incf cell +value-size+)))
+                 (simple-vector (dotimes (i count)
+                                  (setf (svref shell i) (item cell))
+                                  (incf cell +value-size+)))
+                 (hash-table (dotimes (i count)
+                               (setf (gethash (decode cell) shell)
+                                     (item (+ cell +value-size+)))
+                               (incf cell (* 2 +value-size+)))))))
+      (declare (inline item))
+      (let ((root (open-container cell)))
+        (loop while tasks
+              do (let ((task (pop tasks)))
+                   (fill-shell (first task) (cadr task) (cddr task))))
+        root))))
+
+(defun make-shell (tag count)
+  "An empty container for COUNT items."
+  (ecase tag
+    (#.+tuple+ (make-list count))
+    (#.+list+ (make-array count))
+    (#.+dict+ (make-hash-table :test 'equal :size (max count 7)))))
+
+(defun decode-integer (address bytes)
+  "The integer whose BYTES at ADDRESS are its two's complement, little-endian."
+  (labels ((unsigned (start count)
+             (if (<= count 8)
+                 (let ((integer 0))
+                   (dotimes (i count integer)
+                     (setf (ldb (byte 8 (* 8 i)) integer)
+                           (cffi:mem-ref (pointer address) :uint8 (+ start i)))))
+                 (let ((half (floor count 2)))
+                   (logior (unsigned start half)
+                           (ash (unsigned (+ start half) (- count half)) (* 8 half)))))))
+    (let ((integer (unsigned 0 bytes)))
+      (if (logbitp (1- (* 8 bytes)) integer)
+          (- integer (ash 1 (* 8 bytes)))
+          integer))))
+
+(defun decode-bytes (address count)
+  (let ((bytes (make-array count :element-type '(unsigned-byte 8))))
+    (pyrite/port:copy-memory-to-array address bytes count)
+    bytes))
+
+(defun decode-array (address)
+  "A fresh specialized array with the elements of the pyr_array at ADDRESS."
+  (let* ((pointer (pointer address))
+         (element (1- (cffi:mem-ref pointer :uint32 +array-element+)))
+         (sizes (cffi:mem-ref pointer :uint64 +array-dimensions+))
+         (dimensions (loop repeat (cffi:mem-ref pointer :uint32 +array-rank+)
+                           for offset from 0 by 8
+                           collect (cffi:mem-ref (pointer sizes) :uint64 offset)))
+         (array (make-array dimensions :element-type (aref *element-types* element))))
+    (pyrite/port:copy-memory-to-array (cffi:mem-ref pointer :uint64 0) array
+                                      (* (array-total-size array) (aref *element-sizes* element)))
+    array))

@@ -1,0 +1,287 @@
+;;;; Lisp values to cells.
+;;;;
+;;;; Scalars are written where they stand. A container gets the cells of its items at once, and those
+;;;; items that are containers too wait in the frame's tasks: no depth of nesting uses the stack.
+
+(in-package #:pyrite)
+
+(declaim (ftype (function (t address frame) t) encode-other))
+
+(declaim (inline encode-leaf))
+(defun encode-leaf (value cell frame)
+  "Write VALUE to CELL. True when it was done: a container is not."
+  (declare (type address cell) (type frame frame))
+  (typecase value
+    (fixnum (write-word cell +int+ value) t)
+    (double-float (write-real cell +float+ value) t)
+    ((simple-array character (*)) (encode-string value cell frame) t)
+    (pyobject-wrapper (write-cell cell +handle+ 0 (pyobject-wrapper-handle value)) t)
+    (null (write-word cell +bool+ 0) t)
+    ((eql t) (write-word cell +bool+ 1) t)
+    ((or cons simple-vector hash-table) nil)
+    (t (encode-other value cell frame))))
+
+(defun encode (value cell frame)
+  "Write VALUE, of any type, to CELL."
+  (declare (type address cell) (type frame frame) (optimize speed))
+  (unless (encode-leaf value cell frame)
+    (encode-container value cell frame)
+    (when (frame-tasks frame)
+      (encode-tasks frame)))
+  nil)
+
+(defun encode-other (value cell frame)
+  "Write a VALUE of a less common type to CELL; NIL when it is a container."
+  (typecase value
+    (single-float (write-real cell +single+ (float-to-double value)) t)
+    (name (encode-name value cell) t)
+    (py-constant (encode-constant value cell) t)
+    (symbol (encode-name-text (pythonize-name value) cell frame) t)
+    (string (encode-string value cell frame) t)
+    (integer (encode-integer value cell frame) t)
+    (character (encode-string (string value) cell frame) t)
+    (array (encode-array value cell frame))
+    (t (fail-to-encode value "has no counterpart in Python"))))
+
+(defun fail-to-encode (value why)
+  (error 'conversion-error
+         :datum value
+         :message (format nil "A value of type ~S cannot be passed to Python: it ~A."
+                          (type-of value) why)))
+
+(defun float-to-double (value)
+  "VALUE, a single float, as a double; infinities and NaNs stay what they are."
+  (declare (type single-float value))
+  (if (<= most-negative-single-float value most-positive-single-float)
+      (coerce value 'double-float)
+      ;; COERCE may trap on these: ask the bits.
+      (cffi:with-foreign-object (bits :float)
+        (setf (cffi:mem-ref bits :float) value)
+        (non-finite-double (cffi:mem-ref bits :uint32)))))
+
+(defun non-finite-double (bits)
+  "The double infinity or NaN for the BITS of a single one."
+  (cffi:with-foreign-object (double :double)
+    (setf (cffi:mem-ref double :uint64)
+          (logior (ash (ldb (byte 1 31) bits) 63)
+                  (ash #x7FF 52)
+                  (ash (ldb (byte 23 0) bits) 29)))
+    (cffi:mem-ref double :double)))
+
+(defun encode-constant (value cell)
+  (if (eq value +py-none+)
+      (write-word cell +none+ 0)
+      (write-cell cell +tuple+ 0 0)))
+
+;;; Names
+
+(defun encode-name (name cell)
+  (when (zerop (name-number name))
+    (prepare-name name))
+  (write-cell cell +name+ 0 (name-number name)))
+
+(defun prepare-name (name)
+  "Have libpyrite prepare NAME."
+  (cffi:with-foreign-string ((text bytes) (name-text name) :encoding :utf-8 :null-terminated-p nil)
+    (cffi:with-foreign-object (number :uint64)
+      (check-status (call-when-running (lambda () (%intern text bytes number))))
+      (setf (name-number name) (cffi:mem-ref number :uint64)))))
+
+(defun encode-name-text (text cell frame)
+  (encode-string text cell frame))
+
+(declaim (inline encode-name-designator))
+(defun encode-name-designator (designator cell frame)
+  "Write a NAME, a string or a symbol to CELL as a name."
+  (typecase designator
+    (name (encode-name designator cell))
+    (string (encode-string designator cell frame))
+    (symbol (encode-name (symbol-name-object designator) cell))
+    (t (fail-to-encode designator "is no name: a string or a symbol is wanted"))))
+
+;;; Text
+
+(declaim (inline pin))
+(defun pin (vector frame)
+  "True when VECTOR stays where it is while FRAME is in use."
+  (when (pyrite/port:pin vector (frame-pin-count frame) (frame-pins frame))
+    (incf (frame-pin-count frame))
+    t))
+
+(defun encode-string (string cell frame)
+  (declare (type string string) (type address cell) (type frame frame) (optimize speed))
+  (pyrite/port:with-simple-string (simple start end) string
+    (declare (type simple-string simple) (type fixnum start end))
+    (let ((length (- end start)) (unit (pyrite/port:string-unit simple)))
+      (declare (type fixnum length))
+      (unless (typep length '(unsigned-byte 32))
+        (fail-to-encode string "is longer than 2^32 characters"))
+      (cond ((and unit (pin simple frame))
+             (write-cell cell (if (eql unit 4) +ucs4+ +latin1+) length
+                         (+ (the address (pyrite/port:vector-address simple))
+                            (* start (the (integer 1 4) unit)))))
+            (t
+             (let ((room (allocate frame (* 4 length)))
+                   (simple (if (typep simple '(simple-array character (*)))
+                               simple
+                               (coerce simple '(simple-array character (*))))))
+               (pyrite/port:copy-string-to-memory simple start end room)
+               (write-cell cell +ucs4+ length room)))))))
+
+;;; Integers
+
+(defun encode-integer (integer cell frame)
+  (if (typep integer '(signed-byte 64))
+      (write-word cell +int+ integer)
+      (let* ((bytes (ceiling (1+ (integer-length integer)) 8)) (room (allocate frame bytes)))
+        (unless (typep bytes '(unsigned-byte 32))
+          (fail-to-encode integer "is longer than 2^32 bytes"))
+        (write-integer-bytes integer room bytes)
+        (write-cell cell +bigint+ bytes room))))
+
+(defun write-integer-bytes (integer address bytes)
+  "Write the two's complement of INTEGER to ADDRESS, little-endian."
+  (cffi:with-pointer-to-vector-data (target (integer-bytes integer bytes))
+    (cffi:foreign-funcall "memcpy" :pointer (pointer address) :pointer target :size bytes :pointer)))
+
+(defun integer-bytes (integer count)
+  "The COUNT low bytes of INTEGER. Halves are split first, so that large ones take no quadratic time."
+  (let ((bytes (make-array count :element-type '(unsigned-byte 8))))
+    (labels ((fill-bytes (integer start count)
+               (if (<= count 64)
+                   (dotimes (i count)
+                     (setf (aref bytes (+ start i)) (ldb (byte 8 (* 8 i)) integer)))
+                   (let ((half (floor count 2)))
+                     (fill-bytes (ldb (byte (* 8 half) 0) integer) start half)
+                     (fill-bytes (ash integer (* -8 half)) (+ start half) (- count half))))))
+      (fill-bytes integer 0 count))
+    bytes))
+
+;;; Containers
+
+(defconstant +shallow+ 64 "Below this depth nobody looks whether a container is inside itself.")
+
+(defun encode-container (value cell frame &optional (depth 0))
+  "Write the container VALUE to CELL and its items to new cells; containers among them become tasks."
+  (declare (type address cell) (type frame frame) (type fixnum depth) (optimize speed))
+  (flet ((items (tag count cells)
+           (declare (type address cells))
+           (unless (typep count '(unsigned-byte 31))
+             (fail-to-encode value "has more than 2^31 items"))
+           (write-cell cell tag count cells))
+         (item (item cell)
+           (unless (encode-leaf item cell frame)
+             (push (list* item cell (1+ depth)) (frame-tasks frame)))))
+    (declare (inline item))
+    (etypecase value
+      (cons
+       (let* ((count (proper-length value)) (cells (allocate-cells frame count)))
+         (declare (type fixnum count))
+         (items +tuple+ count cells)
+         (loop for item in value
+               for place of-type address from cells by +value-size+
+               do (item item place))))
+      (simple-vector
+       (let* ((count (length value)) (cells (allocate-cells frame count)))
+         (items +list+ count cells)
+         (loop for item across value
+               for place of-type address from cells by +value-size+
+               do (item item place))))
+      (hash-table
+       (let* ((count (hash-table-count value)) (cells (allocate-cells frame (* 2 count)))
+              (place cells) (end (+ cells (* 2 count +value-size+))))
+         (declare (type (unsigned-byte 31) count) (type address place end))
+         (items +dict+ count cells)
+         (maphash (lambda (key value)
+                    (when (>= place end)
+                      (fail-to-encode value "is in a hash table that changed meanwhile"))
+                    (item key place)
+                    (item value (+ place +value-size+))
+                    (incf place (* 2 +value-size+)))
+                  value)
+         (unless (= place end)
+           (fail-to-encode value "is a hash table that changed meanwhile")))))))
+
+(defun proper-length (list)
+  "The length of LIST. Signals CONVERSION-ERROR when it is dotted or circular."
+  (declare (type cons list) (optimize speed))
+  (let ((count 0) (slow list) (fast list))
+    (declare (type fixnum count))
+    (loop
+      (unless (consp fast) (return))
+      (setf fast (cdr fast))
+      (incf count)
+      (unless (consp fast) (return))
+      (setf fast (cdr fast) slow (cdr (the cons slow)))
+      (incf count)
+      (when (and (eq fast slow) (consp fast)) (fail-to-encode-list list "circular")))
+    (when fast (fail-to-encode-list list "dotted"))
+    count))
+
+(defun fail-to-encode-list (list how)
+  (error 'conversion-error :datum list
+                           :message (format nil "A ~A list cannot be passed to Python." how)))
+
+(defun encode-tasks (frame)
+  "Write the containers that wait in FRAME, depth first."
+  (let ((path nil))
+    (loop while (frame-tasks frame)
+          do (destructuring-bind (value cell . depth) (pop (frame-tasks frame))
+               (cond ((zerop cell) (remhash value path))
+                     (t
+                      (when (> depth +shallow+)
+                        (unless path (setf path (make-hash-table :test 'eq)))
+                        (note-on-path value path frame))
+                      (encode-container value cell frame depth)))))))
+
+(defun note-on-path (value path frame)
+  "Note in PATH that the items of VALUE come next; a task without a cell takes it off again."
+  (when (gethash value path)
+    (error 'conversion-error :datum value
+                             :message "A structure that contains itself cannot be passed to Python."))
+  (setf (gethash value path) t)
+  (push (list* value 0 0) (frame-tasks frame)))
+
+;;; Arrays
+
+(defun element-number (type)
+  "The pyr_element of the array element type TYPE, or NIL."
+  (let ((index (position type *element-types* :test #'equal)))
+    (and index (1+ index))))
+
+(defun encode-array (array cell frame)
+  "Write ARRAY to CELL; NIL when it is a list for Python and so a container."
+  (let ((element (element-number (array-element-type array))))
+    (cond (element
+           (encode-specialized-array array element cell frame)
+           t)
+          ((and (eq (array-element-type array) t) (= (array-rank array) 1))
+           ;; Displaced, adjustable or with a fill pointer: its elements are what counts.
+           (encode (coerce array 'simple-vector) cell frame)
+           t)
+          (t (fail-to-encode array "is an array of a type that is not supported yet")))))
+
+(defun encode-specialized-array (array element cell frame)
+  (let* ((vectorp (= (array-rank array) 1))
+         (dimensions (if vectorp (list (length array)) (array-dimensions array)))
+         (size (aref *element-sizes* (1- element)))
+         (bytes (* size (reduce #'* dimensions)))
+         (description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
+         (pointer (pointer description)))
+    (loop for dimension in dimensions
+          for offset from +array-size+ by 8
+          do (setf (cffi:mem-ref pointer :uint64 offset) dimension))
+    (setf (cffi:mem-ref pointer :uint64 0) (array-address array size bytes frame)
+          (cffi:mem-ref pointer :uint64 +array-dimensions+) (+ description +array-size+)
+          (cffi:mem-ref pointer :uint32 +array-rank+) (length dimensions)
+          (cffi:mem-ref pointer :uint32 +array-element+) element)
+    (write-cell cell +array+ 0 description)))
+
+(defun array-address (array size bytes frame)
+  "The address of the elements of ARRAY, BYTES of them, where they are or copied into FRAME."
+  (multiple-value-bind (vector start) (pyrite/port:array-storage array)
+    (if (and vector (plusp bytes) (pin vector frame))
+        (+ (pyrite/port:vector-address vector) (* start size))
+        (let ((room (allocate frame bytes)))
+          (pyrite/port:copy-array-to-memory array room bytes)
+          room))))

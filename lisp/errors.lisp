@@ -1,0 +1,65 @@
+;;;; Statuses to conditions.
+
+(in-package #:pyrite)
+
+(declaim (ftype (function () t) python-start-if-not-alive))
+
+(defun foreign-text (pointer offset)
+  "The UTF-8 text whose address and length are at OFFSET in POINTER."
+  (let ((length (cffi:mem-ref pointer :size (+ offset 8))))
+    (if (zerop length)
+        ""
+        (values (cffi:foreign-string-to-lisp (cffi:mem-ref pointer :pointer offset)
+                                             :count length :encoding :utf-8)))))
+
+(defun last-error ()
+  "The status, type name, message and exception (a wrapper or NIL) of this thread's last failure."
+  (cffi:with-foreign-pointer (error +error-size+)
+    (%error-last error 0)
+    (let ((handle (cffi:mem-ref error :uint64 +error-exception+)))
+      (values (cffi:mem-ref error :uint32)
+              (foreign-text error +error-type-name+)
+              (foreign-text error +error-message+)
+              (unless (zerop handle) (make-wrapper handle))))))
+
+(defun signal-status (status)
+  "Signal the condition for STATUS, which a call of this thread just returned."
+  (multiple-value-bind (last type message exception) (last-error)
+    (declare (ignore last))
+    (case status
+      (#.+python-error+
+       (error 'simple-pyerror :type type :message message :value exception))
+      (#.+stale-handle+
+       (fail 'stale-object
+             "The Python object is gone: Python was stopped, or the image restarted, after it was made."))
+      ((#.+circular+ #.+too-deep+ #.+changed+ #.+invalid-text+ #.+invalid-array+ #.+invalid-tag+)
+       (fail 'conversion-error "~A" message))
+      ((#.+start-failed+ #.+unsupported-python+)
+       (fail 'python-start-error "~A" message))
+      (t (fail 'pyrite-error "~A (status ~D)" message status)))))
+
+(declaim (inline check-status))
+(defun check-status (status)
+  "Signal a condition unless STATUS is success."
+  (unless (eql status +ok+)
+    (signal-status status)))
+
+(defun call-when-running (function)
+  "The status of FUNCTION, a call that needs Python; Python is started when it does not run."
+  (let ((status (funcall function)))
+    (cond ((eql status +not-running+)
+           (python-start-if-not-alive)
+           (funcall function))
+          (t status))))
+
+(defun pyerror-traceback (condition)
+  "The traceback of the Python exception in CONDITION as Python prints it, a string.
+
+The empty string when the exception is gone, after PYSTOP for instance."
+  (let ((exception (pyerror-value condition)))
+    (or (and exception
+             (cffi:with-foreign-pointer (out +result-size+)
+               (when (eql +ok+ (%format-exception (pyobject-wrapper-handle exception) +as-ucs4+ out))
+                 (unwind-protect (decode (cffi:pointer-address out))
+                   (%result-free out)))))
+        "")))

@@ -1,0 +1,157 @@
+;;;; include/pyrite.h in Lisp: numbers, layouts, functions, in its order. tests/lisp checks them.
+
+(in-package #:pyrite)
+
+(defmacro define-numbers (&body definitions)
+  `(progn ,@(loop for (name value) in definitions
+                  collect `(defconstant ,name ,value "The number of the same name in pyrite.h."))))
+
+;;; Statuses
+(define-numbers
+  (+ok+ 0) (+python-error+ 1) (+null-argument+ 2) (+invalid-handle+ 3) (+stale-handle+ 4)
+  (+invalid-tag+ 5) (+invalid-text+ 6) (+invalid-size+ 7) (+not-running+ 8) (+start-failed+ 9)
+  (+unsupported-python+ 10) (+invalid-name+ 11) (+circular+ 12) (+too-deep+ 13) (+changed+ 14)
+  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17))
+
+;;; Tags
+(define-numbers
+  (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
+  (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
+  (+single+ 16))
+
+;;; Flags
+(define-numbers (+remote+ 1) (+as-ucs4+ 2))
+
+;;; Element types, by number from 1
+(defparameter *element-types*
+  #(single-float double-float
+    (signed-byte 8) (signed-byte 16) (signed-byte 32) (signed-byte 64)
+    (unsigned-byte 8) (unsigned-byte 16) (unsigned-byte 32) (unsigned-byte 64)
+    (complex single-float) (complex double-float))
+  "The Lisp types of array elements, in the order of pyr_element.")
+
+(defparameter *element-sizes* #(4 8 1 2 4 8 1 2 4 8 8 16)
+  "The sizes in bytes of the types in *ELEMENT-TYPES*.")
+
+;;; Layouts
+(define-numbers
+  (+value-size+ 16) (+value-aux+ 4) (+value-of+ 8)
+  (+result-size+ 512) (+result-memory+ 16) (+result-scratch+ 24)
+  (+array-size+ 24) (+array-dimensions+ 8) (+array-rank+ 16) (+array-element+ 20)
+  (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
+  (+error-exception+ 56)
+  (+start-options-size+ 24) (+start-options-executable+ 8))
+
+(defparameter *layout*
+  (list +value-size+ +value-aux+ +value-of+
+        +result-size+ +result-memory+ +result-scratch+
+        +array-size+ +array-dimensions+ +array-rank+ +array-element+
+        +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
+        +start-options-size+ +start-options-executable+)
+  "The numbers above in the order in which pyr_layout gives them.")
+
+;;; Lifecycle
+
+(define-foreign %layout "pyr_layout" :size ((numbers :pointer) (length :size))
+  "Write at most LENGTH of the sizes and offsets of the structs to NUMBERS; how many there are.")
+
+(define-foreign %start "pyr_start" :uint32 ((options :pointer))
+  "Start Python, or resume after a stop.")
+
+(define-foreign %stop "pyr_stop" :uint32 ()
+  "Stop Python: its handles become stale.")
+
+(define-foreign %is-running "pyr_is_running" :int32 ()
+  "1 when Python runs.")
+
+(define-foreign %gil-acquire "pyr_gil_acquire" :uint32 ()
+  "Hold the GIL on this thread.")
+
+(define-foreign %gil-release "pyr_gil_release" :uint32 ()
+  "Undo one %GIL-ACQUIRE.")
+
+(define-foreign %counters "pyr_counters" :uint32 ((live :pointer) (pending :pointer))
+  "How many handles are alive, and how many wait to be released.")
+
+;;; Names, values, calls
+
+(define-foreign %intern "pyr_intern" :uint32 ((text :pointer) (length :size) (name :pointer))
+  "Prepare a name.")
+
+(define-foreign %get "pyr_get" :uint32 ((name :pointer) (flags :uint32) (out :pointer))
+  "The value of a dotted name.")
+
+(define-foreign %set "pyr_set" :uint32 ((name :pointer) (value :pointer))
+  "Set a global, or the last attribute of a dotted name.")
+
+(define-foreign %call "pyr_call" :uint32
+    ((callable :pointer) (args :pointer) (nargs :uint32) (nkwargs :uint32) (flags :uint32)
+     (out :pointer))
+  "Call something.")
+
+(define-foreign %call-method "pyr_call_method" :uint32
+    ((object :pointer) (name :pointer) (args :pointer) (nargs :uint32) (nkwargs :uint32)
+     (flags :uint32) (out :pointer))
+  "Call a method.")
+
+(define-foreign %result-free "pyr_result_free" :void ((result :pointer))
+  "Free the memory behind a result.")
+
+;;; Objects
+
+(define-foreign %getattr "pyr_getattr" :uint32
+    ((object :pointer) (name :pointer) (flags :uint32) (out :pointer))
+  "An attribute.")
+
+(define-foreign %setattr "pyr_setattr" :uint32 ((object :pointer) (name :pointer) (value :pointer))
+  "Set an attribute.")
+
+(define-foreign %convert "pyr_convert" :uint32 ((value :pointer) (flags :uint32) (out :pointer))
+  "Turn a handle into a value, or a value into a handle.")
+
+(define-foreign %str "pyr_str" :uint32 ((value :pointer) (flags :uint32) (out :pointer))
+  "str() of a value.")
+
+(define-foreign %repr "pyr_repr" :uint32 ((value :pointer) (flags :uint32) (out :pointer))
+  "repr() of a value.")
+
+(define-foreign %is "pyr_is" :uint32 ((left :pointer) (right :pointer) (same :pointer))
+  "Whether two values are the same Python object.")
+
+(define-foreign %import "pyr_import" :uint32
+    ((name :pointer) (alias :pointer) (flags :uint32) (out :pointer))
+  "Import a module.")
+
+(define-foreign %import-from "pyr_import_from" :uint32
+    ((name :pointer) (module :pointer) (alias :pointer) (flags :uint32) (out :pointer))
+  "Import a name from a module.")
+
+;;; Source
+
+(define-foreign %eval "pyr_eval" :uint32
+    ((parts :pointer) (nparts :uint32) (flags :uint32) (out :pointer))
+  "Evaluate an expression.")
+
+(define-foreign %exec "pyr_exec" :uint32 ((parts :pointer) (nparts :uint32))
+  "Execute statements.")
+
+;;; Handles
+
+(define-foreign %release "pyr_release" :uint32 ((handle :uint64))
+  "Give one hold of a handle back, some time.")
+
+(define-foreign %counts "pyr_counts" :uint32
+    ((handle :uint64) (handle-count :pointer) (object-count :pointer))
+  "How often a handle is held, and how many references its object has.")
+
+;;; Errors
+
+(define-foreign %error-last "pyr_error_last" :uint32 ((error :pointer) (with-traceback :int32))
+  "What went wrong last on this thread.")
+
+(define-foreign %format-exception "pyr_format_exception" :uint32
+    ((exception :uint64) (flags :uint32) (out :pointer))
+  "The formatted traceback of an exception.")
+
+(define-foreign %test-panic "pyr_test_panic" :uint32 ()
+  "Panic inside the library, for tests.")

@@ -1,0 +1,111 @@
+;;;; The memory of one call: the result and the cells of the arguments on the stack, what they point
+;;;; to in blocks that are freed when the call is over.
+
+(in-package #:pyrite)
+
+(defconstant +stack-cells+ 16 "How many cells of arguments fit on the stack.")
+(defconstant +stack-bytes+ (+ +result-size+ (* +value-size+ +stack-cells+)))
+(defconstant +block-bytes+ 16000 "The size of the first block.")
+
+(deftype address () '(unsigned-byte 62))
+
+(defstruct (frame (:constructor make-frame (stack next end pins)) (:copier nil))
+  "One call's memory. NEXT and END are the addresses of the free room."
+  (stack 0 :type address :read-only t)
+  (next 0 :type address)
+  (end 0 :type address)
+  (blocks '() :type list)
+  (block-bytes +block-bytes+ :type (unsigned-byte 48))
+  (pins nil :read-only t)
+  (pin-count 0 :type fixnum)
+  ;; Containers whose items are still to be written: see encode.lisp.
+  (tasks '() :type list))
+
+(declaim (inline frame-result pointer))
+(defun pointer (address)
+  "ADDRESS as a foreign pointer."
+  (cffi:make-pointer address))
+
+(defun frame-result (frame)
+  "The address of the result of FRAME's call."
+  (frame-stack frame))
+
+(defun call-with-frame (function pointer pins)
+  "Call FUNCTION with a frame whose memory on the stack is at POINTER."
+  (declare (type function function) (dynamic-extent function) (optimize speed))
+  (let* ((stack (cffi:pointer-address pointer))
+         (frame (make-frame stack (+ stack +result-size+) (+ stack +stack-bytes+) pins)))
+    (declare (dynamic-extent frame) (type address stack))
+    (unwind-protect (funcall function frame)
+      (when (frame-blocks frame) (free-blocks frame)))))
+
+(defmacro with-frame ((frame) &body body)
+  "Bind FRAME to the memory of a call for BODY."
+  (let ((pointer (gensym "POINTER")) (pins (gensym "PINS")))
+    `(cffi:with-foreign-pointer (,pointer ,+stack-bytes+)
+       (pyrite/port:with-pins (,pins)
+         (flet ((body (,frame) (declare (type frame ,frame)) ,@body))
+           (declare (dynamic-extent #'body))
+           (call-with-frame #'body ,pointer ,pins))))))
+
+(defun free-blocks (frame)
+  (mapc #'cffi:foreign-free (shiftf (frame-blocks frame) '())))
+
+(defun add-block (frame bytes)
+  "Make room for BYTES in FRAME."
+  (let* ((size (max bytes (frame-block-bytes frame)))
+         (block (cffi:foreign-alloc :uint8 :count size)))
+    (push block (frame-blocks frame))
+    (setf (frame-next frame) (cffi:pointer-address block)
+          (frame-end frame) (+ (frame-next frame) size)
+          (frame-block-bytes frame) (min (* 2 size) (ash 1 24)))))
+
+(declaim (inline allocate))
+(defun allocate (frame bytes)
+  "The address of BYTES of room in FRAME, aligned for a cell."
+  (declare (type (unsigned-byte 48) bytes))
+  (let ((bytes (logandc2 (+ bytes 15) 15)))
+    (when (> (+ (frame-next frame) bytes) (frame-end frame))
+      (add-block frame bytes))
+    (prog1 (frame-next frame)
+      (incf (frame-next frame) bytes))))
+
+(declaim (inline allocate-cells))
+(defun allocate-cells (frame count)
+  "The address of COUNT cells in FRAME."
+  (allocate frame (* +value-size+ (the (unsigned-byte 40) count))))
+
+;;; Cells
+
+(declaim (inline cell-tag cell-aux cell-word cell-integer cell-real write-head write-word
+                 write-cell write-real))
+
+(defun cell-tag (cell) (cffi:mem-ref (pointer cell) :uint32 0))
+(defun cell-aux (cell) (cffi:mem-ref (pointer cell) :uint32 +value-aux+))
+(defun cell-word (cell) (cffi:mem-ref (pointer cell) :uint64 +value-of+))
+(defun cell-integer (cell) (cffi:mem-ref (pointer cell) :int64 +value-of+))
+(defun cell-real (cell) (cffi:mem-ref (pointer cell) :double +value-of+))
+
+(defun write-head (cell tag aux)
+  (declare (type address cell) (type (unsigned-byte 32) tag aux))
+  (setf (cffi:mem-ref (pointer cell) :uint64 0) (logior tag (ash aux 32))))
+
+(defun write-cell (cell tag aux word)
+  "Write a cell whose payload is WORD: a handle, a name, an address."
+  (declare (type (unsigned-byte 64) word))
+  (write-head cell tag aux)
+  (setf (cffi:mem-ref (pointer cell) :uint64 +value-of+) word)
+  nil)
+
+(defun write-word (cell tag integer)
+  "Write a cell whose payload is INTEGER, of 64 signed bits."
+  (declare (type (signed-byte 64) integer))
+  (write-head cell tag 0)
+  (setf (cffi:mem-ref (pointer cell) :int64 +value-of+) integer)
+  nil)
+
+(defun write-real (cell tag real)
+  (declare (type double-float real))
+  (write-head cell tag 0)
+  (setf (cffi:mem-ref (pointer cell) :double +value-of+) real)
+  nil)

@@ -1,0 +1,125 @@
+;;;; Loading libpython and libpyrite, and the table of the functions in it.
+;;;;
+;;;; Libraries are opened with dlopen itself and functions called by address: libpython must be open
+;;;; with global visibility before libpyrite is, and a saved image must not open either again before
+;;;; somebody asks for Python.
+
+(in-package #:pyrite)
+
+(defconstant +abi-version+ #x00010000
+  "The version of libpyrite's interface that this system was written for: major, minor in 16 bits each.")
+
+(defconstant +rtld-now-global+ #+linux #x102 #-linux #xA
+  "RTLD_NOW | RTLD_GLOBAL.")
+
+(pyrite/port:define-global **functions** '()
+  "An alist from the C name of each function to the symbol whose value is its address, or 0.")
+
+(defmacro define-foreign (name c-name result (&rest parameters) documentation)
+  "Define NAME as an inline function that calls C-NAME of libpyrite by its address.
+
+PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile. When the library is not loaded, a function
+that returns a :UINT32 status returns +NOT-RUNNING+."
+  (let ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters)))
+    `(progn
+       (declaim (type (unsigned-byte 62) ,address))
+       (pyrite/port:define-global ,address 0)
+       (setf **functions** (acons ,c-name ',address (remove ,c-name **functions** :key #'first :test #'equal)))
+       (declaim (inline ,name))
+       (defun ,name ,names
+         ,documentation
+         (if (zerop ,address)
+             ,(if (eq result :void) nil '+not-running+)
+             (pyrite/port:without-interrupts
+               (cffi:foreign-funcall-pointer
+                (cffi:make-pointer ,address) ()
+                ,@(loop for (name type) in parameters append (list type name))
+                ,result)))))))
+
+(defun dlopen (path)
+  "Open the library at PATH; its handle as a pointer, or NIL and the reason."
+  (let ((handle (cffi:foreign-funcall "dlopen" :string path :int +rtld-now-global+ :pointer)))
+    (if (cffi:null-pointer-p handle)
+        (values nil (cffi:foreign-funcall "dlerror" :string))
+        handle)))
+
+(defun dlsym (handle name)
+  "The address of NAME in the library HANDLE; 0 when it is not there."
+  (cffi:pointer-address (cffi:foreign-funcall "dlsym" :pointer handle :string name :pointer)))
+
+(defun checkout ()
+  "The folder that holds the crate and the Lisp system, or NIL when they are not together."
+  (let* ((system (asdf:system-relative-pathname "pyrite" "../"))
+         (folder (and system (uiop:ensure-directory-pathname (uiop:truenamize system)))))
+    (when (and folder (uiop:file-exists-p (merge-pathnames "Cargo.toml" folder))) folder)))
+
+(defun built-library ()
+  "Where cargo puts libpyrite in the checkout, or NIL."
+  (let ((folder (checkout)))
+    (when folder
+      (merge-pathnames (format nil "target/release/libpyrite.~:[so~;dylib~]" (uiop:os-macosx-p)) folder))))
+
+(defun build-library ()
+  "Build libpyrite with cargo and return its path; NIL when that cannot be done here."
+  (let ((folder (checkout)))
+    (when (and folder (ignore-errors (uiop:run-program '("cargo" "--version")) t))
+      (format *error-output* "~&; Pyrite: building libpyrite with cargo, which takes a minute.~%")
+      (handler-case (uiop:run-program '("cargo" "build" "--release" "--quiet")
+                                      :directory folder :output t :error-output :output)
+        (error (condition)
+          (fail 'library-not-found "Building libpyrite in ~A failed: ~A" folder condition)))
+      (uiop:native-namestring (built-library)))))
+
+(defun library-path ()
+  "The path of libpyrite: $PYRITE_LIBRARY, the checkout's, else its name for the system to find."
+  (let ((built (built-library)))
+    (or (getenv "PYRITE_LIBRARY")
+        (and built (uiop:file-exists-p built) (uiop:native-namestring built))
+        "libpyrite.so.0")))
+
+(defun open-library ()
+  "Open libpyrite, building it when there is none and it can be built."
+  (let ((path (library-path)))
+    (multiple-value-bind (handle reason) (dlopen path)
+      (or handle
+          (let ((built (and (equal path "libpyrite.so.0") (build-library))))
+            (and built (dlopen built)))
+          (fail 'library-not-found
+                "libpyrite cannot be loaded from ~A: ~A~%Set PYRITE_LIBRARY to its path, or build it: ~
+                 cargo build --release" path reason)))))
+
+(defun open-libpython (python)
+  "Open PYTHON's libpython with global visibility."
+  (multiple-value-bind (handle reason) (dlopen (python-libpython python))
+    (unless handle
+      (fail 'python-not-found "~A cannot be loaded: ~A" (python-libpython python) reason))))
+
+(defun check-abi (handle)
+  "Signal ABI-MISMATCH unless the library HANDLE serves hosts of +ABI-VERSION+."
+  (flet ((ask (name)
+           (let ((address (dlsym handle name)))
+             (if (zerop address)
+                 0
+                 (cffi:foreign-funcall-pointer (cffi:make-pointer address) () :uint32)))))
+    (let ((version (ask "pyr_abi_version")) (minimum (ask "pyr_abi_minimum")))
+      (unless (<= minimum +abi-version+ version)
+        (flet ((text (version) (format nil "~D.~D" (ash version -16) (logand version #xFFFF))))
+          (fail 'abi-mismatch
+                "The libpyrite that was loaded has interface version ~A and serves ~A and later; this ~
+                 system needs ~A. Rebuild the library (cargo build --release), or update the system."
+                (text version) (text minimum) (text +abi-version+)))))))
+
+(defun load-library (python)
+  "Load PYTHON's libpython and libpyrite, and find the addresses of all functions."
+  (open-libpython python)
+  (let ((handle (open-library)))
+    (check-abi handle)
+    (loop for (name . variable) in **functions**
+          do (setf (symbol-value variable) (dlsym handle name)))))
+
+(defun forget-library ()
+  "Forget the addresses: in a restarted image, nothing is loaded."
+  (loop for (nil . variable) in **functions**
+        do (setf (symbol-value variable) 0)))
+
+(pyrite/port:add-restart-hook 'forget-library)

@@ -1,0 +1,69 @@
+;;;; Names: Lisp's for Python's, and names prepared once for many calls.
+
+(in-package #:pyrite)
+
+(defun pythonize-name (symbol)
+  "The Python name, a string, that SYMBOL stands for.
+
+A symbol without lower-case letters is down-cased, - becomes _, *foo* becomes FOO; a string is taken
+as it is. When the reader preserves or inverts case, the name is the one that was written."
+  (if (stringp symbol)
+      symbol
+      (let* ((name (written-name symbol)) (length (length name)))
+        (if (and (> length 2) (char= (char name 0) #\*) (char= (char name (1- length)) #\*))
+            (substitute #\_ #\- (string-upcase (subseq name 1 (1- length))))
+            (substitute #\_ #\- name)))))
+
+(defun written-name (symbol)
+  "The name of SYMBOL, in the letters that a Python programmer would write."
+  (let ((name (symbol-name symbol)))
+    (flet ((mixed () (and (some #'upper-case-p name) (some #'lower-case-p name))))
+      (ecase (readtable-case *readtable*)
+        ((:upcase :downcase) (if (some #'lower-case-p name) name (string-downcase name)))
+        (:preserve name)
+        (:invert (cond ((mixed) name)
+                       ((some #'upper-case-p name) (string-downcase name))
+                       (t (string-upcase name))))))))
+
+(defstruct (name (:constructor make-name (text)) (:copier nil))
+  "A Python name that calls are made with. NUMBER is what libpyrite knows it by, 0 before it is asked."
+  (text "" :type simple-string :read-only t)
+  (number 0 :type (unsigned-byte 62)))
+
+(defmethod print-object ((name name) stream)
+  (print-unreadable-object (name stream)
+    (format stream "NAME ~S" (name-text name))))
+
+(defmethod make-load-form ((name name) &optional environment)
+  (declare (ignore environment))
+  `(find-name ,(name-text name)))
+
+(defvar *names* (make-hash-table :test 'equal)
+  "The names that call sites hold, by text.")
+
+(defvar *names-lock* (bt:make-lock "Pyrite names"))
+
+(defun find-name (text)
+  "The NAME of TEXT, the same for every call site."
+  (bt:with-lock-held (*names-lock*)
+    (or (gethash text *names*)
+        (setf (gethash text *names*) (make-name (coerce text 'simple-string))))))
+
+(defun symbol-name-object (symbol)
+  "The NAME that SYMBOL, which may be a keyword, stands for."
+  ;; With the standard reader the name never changes: it is kept with the symbol.
+  (if (eq (readtable-case *readtable*) :upcase)
+      (or (get symbol 'name)
+          (setf (get symbol 'name) (find-name (pythonize-name symbol))))
+      (find-name (pythonize-name symbol))))
+
+(deftype name-designator ()
+  "What names something in Python: a string as it stands, or a symbol by PYTHONIZE-NAME."
+  '(or string symbol))
+
+(defun constant-name-form (form)
+  "A form that gives the name that FORM, a constant name designator, stands for at no cost; else FORM."
+  (cond ((stringp form) `(load-time-value (find-name ,(coerce form 'simple-string)) t))
+        ((and (consp form) (eq (first form) 'quote) (symbolp (second form)) (second form))
+         `(load-time-value (find-name ,(pythonize-name (second form))) t))
+        (t form)))

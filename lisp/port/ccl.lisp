@@ -1,0 +1,80 @@
+;;;; CCL, written from its documented interfaces. Its vector pin turns the garbage collector off, so
+;;;; nothing is pinned round a call: vectors are copied.
+
+(in-package #:pyrite/port)
+
+(defmacro define-global (name value &optional documentation)
+  `(progn (ccl:defstatic ,name ,value ,@(when documentation (list documentation)))
+          ',name))
+
+(defmacro without-interrupts (&body body)
+  `(ccl:without-interrupts ,@body))
+
+(defconstant +pins+ 0 "How many objects can be pinned for one call.")
+
+(defmacro with-pins ((pins) &body body)
+  `(let ((,pins nil))
+     (declare (ignorable ,pins))
+     ,@body))
+
+(defun pin (vector index pins)
+  (declare (ignore vector index pins))
+  nil)
+
+(defun vector-address (vector)
+  (error "CCL pins no vectors: ~S must be copied." (type-of vector)))
+
+(defun string-unit (string)
+  (declare (ignore string))
+  nil)
+
+(defmacro with-simple-string ((simple start end) string &body body)
+  (let ((whole (gensym "STRING")))
+    `(let* ((,whole ,string) (,simple (coerce ,whole 'simple-string))
+            (,start 0) (,end (length ,simple)))
+       ,@body)))
+
+(defun copy-string-to-memory (string start end address)
+  (let ((pointer (ccl:%int-to-ptr address)))
+    (loop for i from start below end
+          for offset from 0 by 4
+          do (setf (ccl:%get-unsigned-long pointer offset) (char-code (schar string i))))))
+
+(defun string-from-memory (address length)
+  (let ((string (make-string length)) (pointer (ccl:%int-to-ptr address)))
+    (dotimes (i length string)
+      (setf (schar string i)
+            ;; CCL has no characters for surrogates.
+            (or (code-char (ccl:%get-unsigned-long pointer (* 4 i))) (code-char #xFFFD))))))
+
+(defun array-storage (array)
+  (ccl::array-data-and-offset array))
+
+(defun element-bytes (vector)
+  (let ((type (array-element-type vector)))
+    (cond ((equal type '(complex double-float)) 16)
+          ((member type '(double-float (complex single-float) (signed-byte 64) (unsigned-byte 64))
+                   :test #'equal)
+           8)
+          ((member type '(single-float (signed-byte 32) (unsigned-byte 32)) :test #'equal) 4)
+          ((member type '((signed-byte 16) (unsigned-byte 16)) :test #'equal) 2)
+          (t 1))))
+
+(defun copy-array-to-memory (array address bytes)
+  (multiple-value-bind (vector start) (array-storage array)
+    (ccl:%copy-ivector-to-ptr vector (* start (element-bytes vector))
+                              (ccl:%int-to-ptr address) 0 bytes))
+  nil)
+
+(defun copy-memory-to-array (address array bytes)
+  (multiple-value-bind (vector start) (array-storage array)
+    (ccl:%copy-ptr-to-ivector (ccl:%int-to-ptr address) 0
+                              vector (* start (element-bytes vector)) bytes))
+  nil)
+
+(defun finalize-handle (object handle function)
+  (trivial-garbage:finalize object (lambda () (funcall function handle))))
+
+(defun add-restart-hook (function)
+  "Call FUNCTION when a saved image starts."
+  (pushnew function ccl:*lisp-startup-functions*))

@@ -1,0 +1,79 @@
+;;;; ECL. Its collector does not move objects and scans stacks conservatively, so that an object that
+;;;; a live variable refers to stays where it is.
+
+(in-package #:pyrite/port)
+
+(defmacro define-global (name value &optional documentation)
+  `(defvar ,name ,value ,@(when documentation (list documentation))))
+
+(defmacro without-interrupts (&body body)
+  `(mp:without-interrupts ,@body))
+
+(defconstant +pins+ 8 "How many objects can be pinned for one call.")
+
+(defmacro with-pins ((pins) &body body)
+  `(let ((,pins nil))
+     (declare (ignorable ,pins))
+     ,@body))
+
+(defun pin (vector index pins)
+  (declare (ignore index pins))
+  ;; Strings are not known to the foreign interface: they are copied.
+  (not (stringp vector)))
+
+(defun vector-address (vector)
+  (ffi:pointer-address (si:make-foreign-data-from-array vector)))
+
+(defun string-unit (string)
+  (declare (ignore string))
+  nil)
+
+(defmacro with-simple-string ((simple start end) string &body body)
+  (let ((whole (gensym "STRING")))
+    `(let* ((,whole ,string) (,simple (coerce ,whole '(simple-array character (*))))
+            (,start 0) (,end (length ,simple)))
+       ,@body)))
+
+(defun copy-string-to-memory (string start end address)
+  (let ((pointer (ffi:make-pointer address :uint32-t)))
+    (loop for i from start below end
+          for j from 0
+          do (setf (ffi:deref-array pointer '(:array :uint32-t) j) (char-code (char string i))))))
+
+(defun string-from-memory (address length)
+  (let ((string (make-string length)) (pointer (ffi:make-pointer address :uint32-t)))
+    (dotimes (i length string)
+      (setf (char string i) (code-char (ffi:deref-array pointer '(:array :uint32-t) i))))))
+
+(defun flat (array)
+  "A vector of the elements of ARRAY, in its own memory."
+  (make-array (array-total-size array) :element-type (array-element-type array)
+                                       :displaced-to array))
+
+(defun array-storage (array)
+  (values (flat array) 0))
+
+(defun data-pointer (array)
+  (si:make-foreign-data-from-array (flat array)))
+
+(defun copy-array-to-memory (array address bytes)
+  (unless (zerop bytes)
+    (cffi:foreign-funcall "memcpy" :pointer (cffi:make-pointer address)
+                                   :pointer (data-pointer array)
+                                   :size bytes :pointer))
+  nil)
+
+(defun copy-memory-to-array (address array bytes)
+  (unless (zerop bytes)
+    (cffi:foreign-funcall "memcpy" :pointer (data-pointer array)
+                                   :pointer (cffi:make-pointer address)
+                                   :size bytes :pointer))
+  nil)
+
+(defun finalize-handle (object handle function)
+  (trivial-garbage:finalize object (lambda () (funcall function handle))))
+
+(defun add-restart-hook (function)
+  "ECL saves no images."
+  (declare (ignore function))
+  nil)

@@ -1,0 +1,38 @@
+;;;; What an implementation must provide: each port file defines all of these, with these meanings.
+
+(defpackage #:pyrite/port
+  (:documentation "What differs between implementations.")
+  (:use #:cl)
+  (:export
+   ;; (define-global NAME VALUE DOCUMENTATION): a global variable that is never bound dynamically.
+   #:define-global
+   ;; (without-interrupts . BODY): no interrupt of this thread runs Lisp code until BODY is done.
+   ;; Unwinding across Python's frames would destroy the interpreter.
+   #:without-interrupts
+   ;; (with-pins (PINS) . BODY): PINS is something that PIN can put objects in until BODY is done.
+   #:with-pins
+   ;; (pin VECTOR INDEX PINS): true when VECTOR, a simple specialized vector or string, stays where
+   ;; it is until the end of WITH-PINS. There is room for +PINS+ objects; NIL means: copy it.
+   #:pin #:+pins+
+   ;; (vector-address VECTOR): the address of the data of a vector that was pinned.
+   #:vector-address
+   ;; (string-unit STRING): how many bytes a character of a simple string takes, 1 (Latin-1) or
+   ;; 4 (UCS-4), or NIL when its memory is not laid out so.
+   #:string-unit
+   ;; (with-simple-string (SIMPLE START END) STRING . BODY): the simple string behind STRING.
+   #:with-simple-string
+   ;; (copy-string-to-memory STRING START END ADDRESS): its characters, 4 bytes each.
+   #:copy-string-to-memory
+   ;; (string-from-memory ADDRESS LENGTH): a fresh simple character string of UCS-4 characters.
+   #:string-from-memory
+   ;; (array-storage ARRAY): the simple vector that holds a specialized array's elements, and the
+   ;; index of the first, as two values; NIL when it cannot be had.
+   #:array-storage
+   ;; (copy-array-to-memory ARRAY ADDRESS BYTES), (copy-memory-to-array ADDRESS ARRAY BYTES): all
+   ;; elements of a specialized array, in row-major order.
+   #:copy-array-to-memory #:copy-memory-to-array
+   ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
+   ;; OBJECT is garbage. FUNCTION never blocks.
+   #:finalize-handle
+   ;; (hash-table-standard-test TABLE): EQ, EQL, EQUAL or EQUALP
+   #:add-restart-hook))

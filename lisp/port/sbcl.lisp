@@ -1,0 +1,101 @@
+;;;; SBCL.
+
+(in-package #:pyrite/port)
+
+(defmacro define-global (name value &optional documentation)
+  `(sb-ext:defglobal ,name ,value ,@(when documentation (list documentation))))
+
+(defmacro without-interrupts (&body body)
+  `(sb-sys:without-interrupts ,@body))
+
+;;; The garbage collector neither moves nor frees an object whose address stands on a live thread's
+;;; control stack. A dynamic-extent vector is on it. This holds where the collector scans the stack
+;;; conservatively: elsewhere vectors are copied.
+
+(defconstant +pins+ 8 "How many objects can be pinned for one call.")
+
+(defmacro with-pins ((pins) &body body)
+  `(let ((,pins (make-array +pins+ :initial-element 0)))
+     (declare (dynamic-extent ,pins))
+     ,@body))
+
+(declaim (inline pin vector-address))
+
+(defun pin (vector index pins)
+  #+(or x86-64 x86)
+  (when (< index +pins+)
+    (setf (svref pins index) vector)
+    t)
+  #-(or x86-64 x86)
+  (progn vector index pins nil))
+
+(defun vector-address (vector)
+  (sb-sys:sap-int (sb-sys:vector-sap vector)))
+
+(declaim (inline string-unit))
+(defun string-unit (string)
+  (etypecase string
+    ((simple-array character (*)) 4)
+    (simple-base-string 1)
+    (simple-string nil)))
+
+(defmacro with-simple-string ((simple start end) string &body body)
+  `(sb-kernel:with-array-data ((,simple ,string) (,start 0) (,end nil) :check-fill-pointer t)
+     ,@body))
+
+(defun copy-string-to-memory (string start end address)
+  (declare (type (simple-array character (*)) string)
+           (type fixnum start end) (type (unsigned-byte 64) address)
+           (optimize speed (safety 0)))
+  (let ((length (- end start)) (sap (sb-sys:int-sap address)))
+    (declare (type fixnum length))
+    (if (< length 32)
+        (loop for i of-type fixnum from start below end
+              for offset of-type fixnum from 0 by 4
+              do (setf (sb-sys:sap-ref-32 sap offset) (char-code (schar string i))))
+        (sb-sys:with-pinned-objects (string)
+          (sb-kernel:system-area-ub8-copy (sb-sys:vector-sap string) (* 4 start)
+                                          sap 0 (* 4 length))))
+    nil))
+
+(defun string-from-memory (address length)
+  (declare (type (unsigned-byte 64) address) (type (unsigned-byte 32) length)
+           (optimize speed (safety 0)))
+  (let ((string (make-string length)) (sap (sb-sys:int-sap address)))
+    (if (< length 32)
+        (dotimes (i length)
+          (setf (schar string i) (code-char (sb-sys:sap-ref-32 sap (* 4 i)))))
+        (sb-sys:with-pinned-objects (string)
+          (sb-kernel:system-area-ub8-copy sap 0 (sb-sys:vector-sap string) 0 (* 4 length))))
+    string))
+
+(defun array-storage (array)
+  (sb-kernel:with-array-data ((vector array) (start) (end))
+    (declare (ignore end))
+    (values vector start)))
+
+(defun element-bytes (vector)
+  (declare (type (simple-array * (*)) vector))
+  (ceiling (sb-vm::simple-array-widetag->bits-per-elt (sb-kernel:%other-pointer-widetag vector)) 8))
+
+(defun copy-array-to-memory (array address bytes)
+  (multiple-value-bind (vector start) (array-storage array)
+    (sb-sys:with-pinned-objects (vector)
+      (sb-kernel:system-area-ub8-copy (sb-sys:vector-sap vector) (* start (element-bytes vector))
+                                      (sb-sys:int-sap address) 0 bytes)))
+  nil)
+
+(defun copy-memory-to-array (address array bytes)
+  (multiple-value-bind (vector start) (array-storage array)
+    (sb-sys:with-pinned-objects (vector)
+      (sb-kernel:system-area-ub8-copy (sb-sys:int-sap address) 0
+                                      (sb-sys:vector-sap vector) (* start (element-bytes vector))
+                                      bytes)))
+  nil)
+
+(defun finalize-handle (object handle function)
+  (sb-ext:finalize object (lambda () (funcall (the function function) handle)) :dont-save t))
+
+(defun add-restart-hook (function)
+  "Call FUNCTION when a saved image starts."
+  (pushnew function sb-ext:*init-hooks*))

@@ -1,0 +1,62 @@
+;;;; Pyrite: CPython embedded in Common Lisp.
+
+(defsystem "pyrite"
+  :description "CPython embedded in Common Lisp, through a shared library written in Rust."
+  :version "0.1.0"
+  :license "MIT"
+  :depends-on ("cffi" "alexandria" "bordeaux-threads" "trivial-garbage")
+  :serial t
+  :components ((:file "package")
+               (:module "port"
+                :serial t
+                :components ((:file "package")
+                             (:file "sbcl" :if-feature :sbcl)
+                             (:file "ecl" :if-feature :ecl)
+                             (:file "ccl" :if-feature :ccl)))
+               (:file "conditions")
+               (:file "python")
+               (:file "library")
+               (:file "ffi")
+               (:file "names")
+               (:file "wrapper")
+               (:file "frame")
+               (:file "errors")
+               (:file "encode")
+               (:file "decode")
+               (:file "call")
+               (:file "interpreter")
+               (:file "import")
+               (:file "eval")
+               (:file "print"))
+  :in-order-to ((test-op (test-op "pyrite/test"))))
+
+(defsystem "pyrite/test"
+  :description "Tests of Pyrite. tests/run.lisp runs one suite a process, with a time limit."
+  :depends-on ("pyrite" "fiveam")
+  :pathname "../tests/lisp/"
+  :serial t
+  :components ((:file "package")
+               (:file "python")
+               (:file "library")
+               (:file "names")
+               (:file "wrapper")
+               (:file "encode")
+               (:file "decode")
+               (:file "call")
+               (:file "interpreter")
+               (:file "import")
+               (:file "eval")
+               (:file "errors")
+               (:file "threads")
+               (:file "hygiene"))
+  :perform (test-op (operation system)
+             (declare (ignore operation system))
+             ;; RUN! only returns NIL on failures, which nobody would notice.
+             (unless (uiop:symbol-call :fiveam '#:run! (uiop:find-symbol* '#:pyrite :pyrite/test))
+               (error "Tests of Pyrite failed."))))
+
+(defsystem "pyrite/bench"
+  :description "Benchmarks of Pyrite: ratios to CPython's own loop in the same run."
+  :depends-on ("pyrite")
+  :pathname "../bench/"
+  :components ((:file "bench")))

@@ -1,0 +1,44 @@
+;;;; Python objects as Lisp objects.
+
+(in-package #:pyrite)
+
+(defstruct (pyobject-wrapper (:constructor %make-wrapper (handle)) (:copier nil) (:predicate pyobject-wrapper-p))
+  "A Python object. It lives in Python as long as this wrapper does in Lisp.
+
+LOAD-FORM is used when the wrapper is dumped into a compiled file."
+  (handle 0 :type (unsigned-byte 62) :read-only t)
+  (load-form nil))
+
+(defmethod make-load-form ((wrapper pyobject-wrapper) &optional environment)
+  (declare (ignore environment))
+  (or (pyobject-wrapper-load-form wrapper)
+      (fail 'pyrite-error "A Python object cannot be put into a compiled file: ~A" wrapper)))
+
+(defun release-handle (handle)
+  "Give HANDLE back. What finalizers call: it neither blocks nor enters Python."
+  (%release handle))
+
+(declaim (inline make-wrapper))
+(defun make-wrapper (handle)
+  "A wrapper of HANDLE, which it owns from now on."
+  (let ((wrapper (%make-wrapper handle)))
+    (pyrite/port:finalize-handle wrapper handle #'release-handle)
+    wrapper))
+
+(defstruct (py-constant (:constructor make-py-constant (python)) (:copier nil))
+  "A Python value that has one Lisp object."
+  (python "" :type string :read-only t))
+
+(defmethod print-object ((constant py-constant) stream)
+  (print-unreadable-object (constant stream)
+    (format stream "PYTHON ~A" (py-constant-python constant))))
+
+(defvar +py-none+ (make-py-constant "None")
+  "Python's None.")
+
+(defvar +py-empty-tuple+ (make-py-constant "()")
+  "Python's empty tuple.")
+
+(defmethod make-load-form ((constant py-constant) &optional environment)
+  (declare (ignore environment))
+  (if (eq constant +py-none+) '+py-none+ '+py-empty-tuple+))
