@@ -60,6 +60,13 @@
 #define PYR_SCRATCH 488
 
 /**
+ * Flag for `pyr_start`: the host computes nothing with the x87 unit, so its exceptions are masked once
+ * for each thread that calls, and left masked, instead of at each call. A host whose x87 exceptions
+ * are masked anyway gains nothing; one that unmasks them saves most of what a call costs.
+ */
+#define PYR_NO_X87 1
+
+/**
  * Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
  */
 #define PYR_REMOTE 1
@@ -94,6 +101,14 @@ typedef struct pyr_start_options {
      * Its length in bytes.
      */
     size_t executable_length;
+    /**
+     * `PYR_NO_X87` or 0.
+     */
+    uint32_t flags;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } pyr_start_options;
 
 /**
@@ -521,7 +536,7 @@ const char *pyr_version(void);
  * the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
  * `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
  * `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
- * `pyr_start_options`, offset of `executable`.
+ * `pyr_start_options`, offsets of `executable` and `flags`.
  *
  * Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
  *

@@ -24,23 +24,25 @@
 
 When Python does not run or a name is not known to it, which both are found out by crossing, that is
 mended and BODY evaluated again."
-  `(loop
-     (with-frame (,frame)
-       (let ((status (progn ,@body)))
-         (declare (type (unsigned-byte 32) status))
-         (if (eql status +ok+)
-             (return (take-result ,frame))
-             (recover status))))))
+  (let ((status (gensym "STATUS")) (value (gensym "VALUE")))
+    `(loop
+       (multiple-value-bind (,status ,value)
+           (with-frame (,frame)
+             (let ((,status (progn ,@body)))
+               (declare (type (unsigned-byte 32) ,status))
+               (values ,status (when (eql ,status +ok+) (take-result ,frame)))))
+         (if (eql ,status +ok+)
+             (return ,value)
+             (recover ,status))))))
 
 (defmacro with-command ((frame) &body body)
   "As WITH-CROSSING, for a function without a result."
-  `(loop
-     (with-frame (,frame)
-       (let ((status (progn ,@body)))
-         (declare (type (unsigned-byte 32) status))
-         (if (eql status +ok+)
+  (let ((status (gensym "STATUS")))
+    `(loop
+       (let ((,status (with-frame (,frame) ,@body)))
+         (if (eql ,status +ok+)
              (return nil)
-             (recover status))))))
+             (recover ,status))))))
 
 (defun recover (status)
   "Return when the call that returned STATUS should be made again, else signal its condition."
@@ -106,9 +108,11 @@ wrote VALUE to."
 (declaim (inline encode-callable))
 (defun encode-callable (callable cell frame)
   "Write what is to be called to CELL: a name, source, or a value."
-  (if (and (symbolp callable) callable)
-      (encode-name (symbol-name-object callable) cell)
-      (encode callable cell frame)))
+  (typecase callable
+    (name (encode-name callable cell))
+    (null (encode callable cell frame))
+    (symbol (encode-name (symbol-name-object callable) cell))
+    (t (encode callable cell frame))))
 
 (defun call-python (callable arguments)
   "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."

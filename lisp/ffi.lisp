@@ -20,7 +20,7 @@
   (+single+ 16))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
 
 ;;; Element types, by number from 1
 (defparameter *element-types*
@@ -40,14 +40,14 @@
   (+array-size+ 24) (+array-dimensions+ 8) (+array-rank+ 16) (+array-element+ 20)
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
   (+error-exception+ 56)
-  (+start-options-size+ 24) (+start-options-executable+ 8))
+  (+start-options-size+ 32) (+start-options-executable+ 8) (+start-options-flags+ 24))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
         +result-size+ +result-memory+ +result-scratch+
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
-        +start-options-size+ +start-options-executable+)
+        +start-options-size+ +start-options-executable+ +start-options-flags+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle

@@ -9,6 +9,7 @@
 
 (deftype address () '(unsigned-byte 62))
 
+(declaim (inline make-frame))
 (defstruct (frame (:constructor make-frame (stack next end pins)) (:copier nil))
   "One call's memory. NEXT and END are the addresses of the free room."
   (stack 0 :type address :read-only t)
@@ -30,6 +31,10 @@
   "The address of the result of FRAME's call."
   (frame-stack frame))
 
+(defun free-blocks (blocks)
+  (mapc #'cffi:foreign-free blocks))
+
+(declaim (inline call-with-frame))
 (defun call-with-frame (function pointer pins)
   "Call FUNCTION with a frame whose memory on the stack is at POINTER."
   (declare (type function function) (dynamic-extent function) (optimize speed))
@@ -37,7 +42,7 @@
          (frame (make-frame stack (+ stack +result-size+) (+ stack +stack-bytes+) pins)))
     (declare (dynamic-extent frame) (type address stack))
     (unwind-protect (funcall function frame)
-      (when (frame-blocks frame) (free-blocks frame)))))
+      (when (frame-blocks frame) (free-blocks (frame-blocks frame))))))
 
 (defmacro with-frame ((frame) &body body)
   "Bind FRAME to the memory of a call for BODY."
@@ -47,9 +52,6 @@
          (flet ((body (,frame) (declare (type frame ,frame)) ,@body))
            (declare (dynamic-extent #'body))
            (call-with-frame #'body ,pointer ,pins))))))
-
-(defun free-blocks (frame)
-  (mapc #'cffi:foreign-free (shiftf (frame-blocks frame) '())))
 
 (defun add-block (frame bytes)
   "Make room for BYTES in FRAME."

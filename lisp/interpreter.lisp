@@ -16,7 +16,9 @@
     (cffi:with-foreign-pointer (options +start-options-size+)
       (setf (cffi:mem-ref options :size 0) +start-options-size+
             (cffi:mem-ref options :pointer +start-options-executable+) path
-            (cffi:mem-ref options :size (+ +start-options-executable+ 8)) bytes)
+            (cffi:mem-ref options :size (+ +start-options-executable+ 8)) bytes
+            (cffi:mem-ref options :uint64 +start-options-flags+)
+            (if pyrite/port:+uses-x87+ 0 +no-x87+))
       (check-status (%start options)))))
 
 (defun library-loaded-p ()

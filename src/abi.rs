@@ -237,7 +237,16 @@ pub struct pyr_start_options {
     pub executable: *const u8,
     /// Its length in bytes.
     pub executable_length: usize,
+    /// `PYR_NO_X87` or 0.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
+
+/// Flag for `pyr_start`: the host computes nothing with the x87 unit, so its exceptions are masked once
+/// for each thread that calls, and left masked, instead of at each call. A host whose x87 exceptions
+/// are masked anyway gains nothing; one that unmasks them saves most of what a call costs.
+pub const PYR_NO_X87: u32 = 1;
 
 /// Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
 pub const PYR_REMOTE: u32 = 1;
@@ -249,7 +258,7 @@ const _: () = {
     assert!(size_of::<pyr_result>() == 512);
     assert!(size_of::<pyr_array>() == 24);
     assert!(size_of::<pyr_error>() == 64);
-    assert!(size_of::<pyr_start_options>() == 24);
+    assert!(size_of::<pyr_start_options>() == 32);
 };
 
 impl pyr_value {

@@ -21,22 +21,55 @@ const SHALLOW: usize = 16;
 /// Write `object` to `out` as `flags` ask.
 #[inline]
 pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
-    let mut encoder = Encoder { ucs4: flags & PYR_AS_UCS4 != 0, ..Encoder::default() };
-    encoder.scratch = &raw mut out.scratch;
-    let value = if flags & PYR_REMOTE != 0 {
-        handle(object)?
-    } else {
-        let value = encoder.value(object);
-        value.inspect_err(|_| encoder.undo())?
+    if flags & PYR_REMOTE != 0 {
+        let handle = objects::insert(object)?;
+        out.value = pyr_value { tag: PYR_HANDLE, aux: 0, of: pyr_payload { handle } };
+        out.memory = std::ptr::null_mut();
+        return Ok(());
+    }
+    // A number is written where the host reads it, field by field, and nothing else is set up: copying
+    // a cell that was just written in parts stalls the processor longer than converting it takes.
+    if let Some(cell) = number(&object) {
+        out.value.tag = cell.tag;
+        out.value.aux = 0;
+        out.value.of = cell.of;
+        out.memory = std::ptr::null_mut();
+        return Ok(());
+    }
+    any(object, flags, out)
+}
+
+/// [`result`] for what is no number.
+fn any(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
+    let mut encoder = Encoder {
+        ucs4: flags & PYR_AS_UCS4 != 0,
+        scratch: &raw mut out.scratch,
+        memory: None,
+        handles: Vec::new(),
     };
-    out.value = value;
+    let value = encoder.value(object);
+    out.value = value.inspect_err(|_| encoder.undo())?;
     out.memory = encoder.memory.map_or(std::ptr::null_mut(), Memory::into_raw);
     Ok(())
 }
 
-/// A cell with a new handle on `object`.
-fn handle(object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-    Ok(pyr_value { tag: PYR_HANDLE, aux: 0, of: pyr_payload { handle: objects::insert(object)? } })
+/// The cell of a float, or of an int that fits in one.
+#[inline(always)]
+fn number(object: &Bound<'_, PyAny>) -> Option<pyr_value> {
+    let pointer = object.as_ptr();
+    // SAFETY: attached; the object is alive; the accessors are called on their exact types.
+    unsafe {
+        let kind = ffi::Py_TYPE(pointer);
+        if kind == &raw mut ffi::PyFloat_Type {
+            return Some(pyr_value::real(PYR_FLOAT, ffi::PyFloat_AsDouble(pointer)));
+        }
+        if kind == &raw mut ffi::PyLong_Type {
+            let mut overflow = 0;
+            let integer = ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow);
+            return (overflow == 0).then(|| pyr_value::integer(PYR_INT, integer));
+        }
+        None
+    }
 }
 
 /// The length of a cell, or nothing when it does not fit.
@@ -51,12 +84,6 @@ struct Encoder {
     memory: Option<Box<Memory>>,
     /// Handles made so far, to be given back when the conversion fails.
     handles: Vec<pyr_handle>,
-}
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Self { ucs4: false, scratch: std::ptr::null_mut(), memory: None, handles: Vec::new() }
-    }
 }
 
 /// A container that is being read.
@@ -84,16 +111,17 @@ impl Encoder {
     /// The cell of an object that is no container.
     #[inline]
     fn leaf(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        if let Some(cell) = number(&object) {
+            return Ok(cell);
+        }
         let pointer = object.as_ptr();
         // SAFETY: attached; the object is alive; the accessors are called on their exact types.
         unsafe {
             let kind = ffi::Py_TYPE(pointer);
-            if kind == &raw mut ffi::PyFloat_Type {
-                Ok(pyr_value::real(PYR_FLOAT, ffi::PyFloat_AsDouble(pointer)))
-            } else if kind == &raw mut ffi::PyLong_Type {
-                self.integer(object)
-            } else if kind == &raw mut ffi::PyUnicode_Type {
+            if kind == &raw mut ffi::PyUnicode_Type {
                 self.text(object)
+            } else if kind == &raw mut ffi::PyLong_Type {
+                self.big_integer(object)
             } else if pointer == ffi::Py_None() {
                 Ok(pyr_value::integer(PYR_NONE, 0))
             } else if kind == &raw mut ffi::PyBool_Type {
@@ -106,14 +134,6 @@ impl Encoder {
                 self.other(object)
             }
         }
-    }
-
-    #[inline]
-    fn integer(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-        let mut overflow = 0;
-        // SAFETY: attached; the object is an int.
-        let integer = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow) };
-        if overflow == 0 { Ok(pyr_value::integer(PYR_INT, integer)) } else { self.big_integer(object) }
     }
 
     #[cold]

@@ -13,7 +13,7 @@ use pyo3::Python;
 use crate::abi::*;
 use crate::api::python::{self, PyStatus};
 use crate::fault::Record;
-use crate::fpenv::FpEnv;
+use crate::fpenv::{self, FpEnv};
 use crate::{bridge, guard, names, objects, thread};
 
 const IDLE: u8 = 0;
@@ -32,7 +32,7 @@ pub(crate) fn is_running() -> bool {
 }
 
 /// Start Python as `executable` would run, or resume after a stop. Late comers wait for the first.
-pub(crate) fn start(executable: &[u8]) -> Result<(), Record> {
+pub(crate) fn start(executable: &[u8], flags: u32) -> Result<(), Record> {
     if is_running() {
         return Ok(());
     }
@@ -41,7 +41,10 @@ pub(crate) fn start(executable: &[u8]) -> Result<(), Record> {
         RUNNING => return Ok(()),
         STOPPED => {}
         STOPPING => return Err(Record::plain(PYR_START_FAILED, "another thread is stopping Python")),
-        _ => first_start(executable)?,
+        _ => {
+            fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
+            first_start(executable)?;
+        }
     }
     STATE.store(RUNNING, Ordering::Release);
     Ok(())

@@ -1,5 +1,7 @@
 //! Calling: the arguments on the stack, one vectorcall.
 
+use std::mem::MaybeUninit;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{Bound, ffi};
@@ -17,30 +19,37 @@ const ARGUMENTS_OFFSET: usize = 1 << (usize::BITS - 1);
 /// The arguments of a call as vectorcall wants them: a spare place, the positional ones, the values of
 /// the keyword ones; and the tuple of the keywords' names.
 struct Arguments<'py> {
-    stack: [*mut ffi::PyObject; ON_STACK + 1],
-    heap: Vec<*mut ffi::PyObject>,
+    stack: [MaybeUninit<*mut ffi::PyObject>; ON_STACK + 1],
+    heap: Vec<MaybeUninit<*mut ffi::PyObject>>,
     filled: usize,
     positional: usize,
     keywords: Option<Bound<'py, PyTuple>>,
 }
 
 impl<'py> Arguments<'py> {
+    #[inline]
     fn new(capacity: usize) -> Self {
-        let heap = if capacity > ON_STACK { vec![std::ptr::null_mut(); capacity + 1] } else { Vec::new() };
-        Self { stack: [std::ptr::null_mut(); ON_STACK + 1], heap, filled: 0, positional: 0, keywords: None }
+        let heap = if capacity > ON_STACK { vec![MaybeUninit::uninit(); capacity + 1] } else { Vec::new() };
+        Self { stack: [MaybeUninit::uninit(); ON_STACK + 1], heap, filled: 0, positional: 0, keywords: None }
     }
 
     /// The spare place and what follows it.
     #[inline]
-    fn places(&mut self) -> &mut [*mut ffi::PyObject] {
+    fn places(&mut self) -> &mut [MaybeUninit<*mut ffi::PyObject>] {
         if self.heap.is_empty() { &mut self.stack } else { &mut self.heap }
+    }
+
+    /// Where the first argument is; the place before it is spare.
+    #[inline]
+    fn first(&mut self) -> *const *mut ffi::PyObject {
+        self.places()[1..].as_ptr().cast()
     }
 
     #[inline]
     fn push(&mut self, argument: Bound<'py, PyAny>) {
         self.filled += 1;
         let place = self.filled;
-        self.places()[place] = argument.into_ptr();
+        self.places()[place].write(argument.into_ptr());
     }
 
     /// Decode `nargs` positional cells, then pairs of cells: name, value.
@@ -86,8 +95,8 @@ impl<'py> Arguments<'py> {
         let keywords = PyDict::new(py);
         let first = self.positional + 1;
         for (index, name) in names.iter().enumerate() {
-            // SAFETY: attached; the place holds a reference of ours.
-            let value = unsafe { Bound::from_borrowed_ptr(py, self.places()[first + index]) };
+            // SAFETY: attached; the place was filled with a reference of ours.
+            let value = unsafe { Bound::from_borrowed_ptr(py, self.places()[first + index].assume_init()) };
             keywords.set_item(name, value)?;
         }
         Ok(Some(keywords))
@@ -98,14 +107,14 @@ impl<'py> Arguments<'py> {
     fn call(&mut self, callable: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> {
         let (py, count, names) = (callable.py(), self.positional | ARGUMENTS_OFFSET, self.keyword_names());
         if let Some(vectorcall) = symbols().vectorcall {
-            let first = self.places()[1..].as_ptr();
+            let first = self.first();
             // SAFETY: attached; the arguments are alive, the place before them is ours.
             return own(py, unsafe { vectorcall(callable.as_ptr(), first, count, names) });
         }
         let keywords = self.keyword_dict(py)?;
         let keywords = keywords.as_ref().map_or(std::ptr::null_mut(), |keywords| keywords.as_ptr());
         let call = symbols().vectorcall_dict.ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
-        let first = self.places()[1..].as_ptr();
+        let first = self.first();
         // SAFETY: as above.
         own(py, unsafe { call(callable.as_ptr(), first, count, keywords) })
     }
@@ -115,7 +124,7 @@ impl<'py> Arguments<'py> {
     fn call_method(&mut self, py: Python<'py>, name: *mut ffi::PyObject) -> Result<Bound<'py, PyAny>, Fault> {
         let (count, names) = (self.positional | ARGUMENTS_OFFSET, self.keyword_names());
         let call = symbols().vectorcall_method.ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
-        let first = self.places()[1..].as_ptr();
+        let first = self.first();
         // SAFETY: attached; the arguments are alive, there is one at least, the place before is ours.
         own(py, unsafe { call(name, first, count, names) })
     }
@@ -125,9 +134,9 @@ impl Drop for Arguments<'_> {
     #[inline]
     fn drop(&mut self) {
         let filled = self.filled;
-        for &argument in &self.places()[1..=filled] {
-            // SAFETY: attached; the references were moved in by `push`.
-            unsafe { ffi::Py_DECREF(argument) };
+        for argument in &self.places()[1..=filled] {
+            // SAFETY: attached; `push` moved a reference into each of these places.
+            unsafe { ffi::Py_DECREF(argument.assume_init()) };
         }
     }
 }

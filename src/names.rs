@@ -25,10 +25,18 @@ pub(crate) struct Name {
     text: String,
     /// The interned text.
     whole: *mut ffi::PyObject,
-    /// The interned parts of a dotted name; empty when the text is no such name.
-    parts: Box<[*mut ffi::PyObject]>,
+    /// The parts of a dotted name; empty when the text is no such name.
+    parts: Box<[Part]>,
     /// The compiled source, once it was needed.
     code: Cell<*mut ffi::PyObject>,
+}
+
+/// One identifier of a dotted name.
+struct Part {
+    /// The interned str.
+    text: *mut ffi::PyObject,
+    /// Whether it is none of the special names with two underscores.
+    plain: bool,
 }
 
 impl Drop for Name {
@@ -36,7 +44,7 @@ impl Drop for Name {
         // SAFETY: the thread is attached; the references are this struct's own.
         unsafe {
             ffi::Py_XDECREF(self.code.get());
-            self.parts.iter().for_each(|&part| ffi::Py_DECREF(part));
+            self.parts.iter().for_each(|part| ffi::Py_DECREF(part.text));
             ffi::Py_DECREF(self.whole);
         }
     }
@@ -115,9 +123,13 @@ fn intern(py: Python<'_>, text: &str) -> Result<*mut ffi::PyObject, Fault> {
     }
 }
 
+fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
+    Ok(Part { text: intern(py, text)?, plain: !text.starts_with("__") })
+}
+
 fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
     let parts = if is_dotted(text) {
-        text.split('.').map(|part| intern(py, part)).collect::<Result<_, _>>()?
+        text.split('.').map(|part| part_of(py, part)).collect::<Result<_, _>>()?
     } else {
         Box::default()
     };
@@ -177,7 +189,7 @@ impl Name {
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
         match &*self.parts {
             [] => Err(self.undefined(py)),
-            [first, rest @ ..] => follow(self.first(py, *first)?, rest),
+            [first, rest @ ..] => follow(self.first(py, first.text)?, rest),
         }
     }
 
@@ -199,11 +211,11 @@ impl Name {
         let (owner, last) = match &*self.parts {
             [] => return Err(self.undefined(py)),
             // SAFETY: attached; the dictionary and the str live for good.
-            [name] => return check(unsafe { ffi::PyDict_SetItem(bridge::main_dict(), *name, value.as_ptr()) }).map(drop),
-            [first, middle @ .., last] => (follow(self.first(py, *first)?, middle)?, last),
+            [name] => return check(unsafe { ffi::PyDict_SetItem(bridge::main_dict(), name.text, value.as_ptr()) }).map(drop),
+            [first, middle @ .., last] => (follow(self.first(py, first.text)?, middle)?, last.text),
         };
         // SAFETY: attached; three live objects.
-        check(unsafe { ffi::PyObject_SetAttr(owner.as_ptr(), *last, value.as_ptr()) }).map(drop)
+        check(unsafe { ffi::PyObject_SetAttr(owner.as_ptr(), last, value.as_ptr()) }).map(drop)
     }
 
     /// The first part's value, from `__main__` or builtins.
@@ -236,13 +248,30 @@ impl Name {
 #[inline]
 fn follow<'py>(
     mut object: Bound<'py, PyAny>,
-    parts: &[*mut ffi::PyObject],
+    parts: &[Part],
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    for &part in parts {
-        // SAFETY: attached; the object is owned, the str lives for good.
-        object = own(object.py(), unsafe { ffi::PyObject_GetAttr(object.as_ptr(), part) })?;
+    for part in parts {
+        object = attribute(object, part)?;
     }
     Ok(object)
+}
+
+/// `object.part`.
+#[inline]
+fn attribute<'py>(object: Bound<'py, PyAny>, part: &Part) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the object is owned, the str lives for good; the borrowed value is owned at once.
+    unsafe {
+        // What getattr finds in a module, unless the name is special, is what its dict has. A module
+        // may answer for names it does not have: that is left to getattr.
+        if part.plain && ffi::Py_TYPE(object.as_ptr()) == &raw mut ffi::PyModule_Type {
+            let value = ffi::PyDict_GetItemWithError(ffi::PyModule_GetDict(object.as_ptr()), part.text);
+            if !value.is_null() {
+                return Ok(Bound::from_borrowed_ptr(object.py(), value));
+            }
+            ffi::PyErr_Clear();
+        }
+        own(object.py(), ffi::PyObject_GetAttr(object.as_ptr(), part.text))
+    }
 }
 
 /// Drop what compiled sources hold; the names stay.

@@ -14,6 +14,7 @@ use pyo3::ffi;
 
 use crate::api::{callbacks, python};
 use crate::fault::Record;
+use crate::fpenv;
 use crate::release::{self, Debt, ObjectPointer};
 
 /// One host thread.
@@ -67,6 +68,7 @@ fn register() -> *mut Thread {
     // SAFETY: the key exists; the value is what its destructor expects.
     unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
     CURRENT.set(thread);
+    fpenv::settle_thread();
     thread
 }
 

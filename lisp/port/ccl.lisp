@@ -10,6 +10,9 @@
 (defmacro without-interrupts (&body body)
   `(ccl:without-interrupts ,@body))
 
+(defconstant +uses-x87+ nil
+  "Whether code of this implementation may compute with the x87 unit.")
+
 (defconstant +pins+ 0 "How many objects can be pinned for one call.")
 
 (defmacro with-pins ((pins) &body body)

@@ -9,6 +9,9 @@
 (defmacro without-interrupts (&body body)
   `(mp:without-interrupts ,@body))
 
+(defconstant +uses-x87+ t
+  "Whether code of this implementation may compute with the x87 unit.")
+
 (defconstant +pins+ 8 "How many objects can be pinned for one call.")
 
 (defmacro with-pins ((pins) &body body)

@@ -9,6 +9,8 @@
    ;; (without-interrupts . BODY): no interrupt of this thread runs Lisp code until BODY is done.
    ;; Unwinding across Python's frames would destroy the interpreter.
    #:without-interrupts
+   ;; +USES-X87+: whether code of this implementation may compute with the x87 unit.
+   #:+uses-x87+
    ;; (with-pins (PINS) . BODY): PINS is something that PIN can put objects in until BODY is done.
    #:with-pins
    ;; (pin VECTOR INDEX PINS): true when VECTOR, a simple specialized vector or string, stays where
@@ -34,5 +36,5 @@
    ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
    ;; OBJECT is garbage. FUNCTION never blocks.
    #:finalize-handle
-   ;; (hash-table-standard-test TABLE): EQ, EQL, EQUAL or EQUALP
+   ;; (add-restart-hook FUNCTION): call FUNCTION when a saved image starts.
    #:add-restart-hook))

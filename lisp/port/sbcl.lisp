@@ -12,6 +12,9 @@
 ;;; control stack. A dynamic-extent vector is on it. This holds where the collector scans the stack
 ;;; conservatively: elsewhere vectors are copied.
 
+(defconstant +uses-x87+ nil
+  "Whether code of this implementation may compute with the x87 unit.")
+
 (defconstant +pins+ 8 "How many objects can be pinned for one call.")
 
 (defmacro with-pins ((pins) &body body)

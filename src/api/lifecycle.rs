@@ -30,7 +30,7 @@ pub extern "C" fn pyr_version() -> *const c_char {
 /// the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
 /// `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
 /// `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
-/// `pyr_start_options`, offset of `executable`.
+/// `pyr_start_options`, offsets of `executable` and `flags`.
 ///
 /// Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
 ///
@@ -57,6 +57,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         offset_of!(pyr_error, exception),
         size_of::<pyr_start_options>(),
         offset_of!(pyr_start_options, executable),
+        offset_of!(pyr_start_options, flags),
     ];
     if !numbers.is_null() {
         for (index, number) in layout.iter().take(length).enumerate() {
@@ -84,19 +85,20 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_status {
     guard::outside(|| {
         // SAFETY: promised by the caller; NULL is refused.
-        let executable = unsafe { executable(options) };
-        interp::start(executable.map_err(|fault| match fault {
+        let checked = unsafe { checked(options) };
+        let (executable, flags) = checked.map_err(|fault| match fault {
             Fault::Status(status, message) => Record::plain(status, message),
             Fault::Python => Record::plain(PYR_PANIC, ""),
-        })?)
+        })?;
+        interp::start(executable, flags)
     })
 }
 
-/// The executable's path in `options`.
+/// The executable's path and the flags in `options`.
 ///
 /// # Safety
 /// As for [`pyr_start`].
-unsafe fn executable<'a>(options: *const pyr_start_options) -> Result<&'a [u8], Fault> {
+unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u32), Fault> {
     // SAFETY: promised by the caller. The size is read first: the rest may be shorter than ours.
     unsafe {
         if options.is_null() {
@@ -106,7 +108,8 @@ unsafe fn executable<'a>(options: *const pyr_start_options) -> Result<&'a [u8], 
             return Err(Fault::new(PYR_INVALID_SIZE, "the start options have a size this library does not know"));
         }
         let options = &*options;
-        slice(options.executable, options.executable_length, "the executable's path")
+        let executable = slice(options.executable, options.executable_length, "the executable's path")?;
+        Ok((executable, options.flags))
     }
 }
 

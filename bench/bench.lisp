@@ -1,0 +1,176 @@
+;;;; What a call costs, as ratios to CPython's own loop in the same run.
+;;;;
+;;;; Each row times a Lisp form and a Python statement by turns, several times, each time long enough to
+;;;; be measured, and takes the best of each. The Python statement is run by timeit in this process.
+
+(defpackage #:pyrite/bench
+  (:use #:cl #:pyrite)
+  (:export #:run))
+
+(in-package #:pyrite/bench)
+
+(defparameter *rounds* 7 "How often each side of a row is timed.")
+(defparameter *seconds* 0.05d0 "How long one timing takes at the least.")
+
+(defvar *rows* '() "The rows, last first: (NAME FUNCTION STATEMENT LIMIT).")
+
+(defmacro define-row (name limit statement form &key (bindings '()) (around '(progn)))
+  "A row NAME: FORM with BINDINGS in a loop within AROUND, against the Python STATEMENT.
+
+LIMIT is the ratio that the project promises, or NIL."
+  `(push (list ,name
+               (lambda (count)
+                 (declare (type fixnum count) (optimize speed))
+                 (let* ,bindings
+                   (,@around (dotimes (i count) ,form))))
+               ,statement ,limit)
+         *rows*))
+
+(defun seconds ()
+  "A clock, in seconds: Python's, since Lisps' may tick too slowly."
+  (pycall "time.perf_counter"))
+
+(defun time-lisp (function count)
+  (let ((start (seconds)))
+    (funcall function count)
+    (- (seconds) start)))
+
+(defun time-python (statement count)
+  (pycall "bench_time" statement count))
+
+(defun enough (timer)
+  "How many iterations make TIMER, a function of their count, take *SECONDS*."
+  (loop for count = 1 then (* count 4)
+        until (or (> (funcall timer count) (/ *seconds* 4)) (> count 100000000))
+        finally (return (* count 4))))
+
+(defun measure (function statement)
+  "The best nanoseconds of one iteration of FUNCTION and of STATEMENT."
+  (flet ((lisp (count) (time-lisp function count))
+         (python (count) (time-python statement count)))
+    (let ((lisp-count (enough #'lisp)) (python-count (enough #'python)))
+      (loop repeat *rounds*
+            minimize (/ (lisp lisp-count) lisp-count) into best-lisp
+            minimize (/ (python python-count) python-count) into best-python
+            finally (return (values (* 1d9 best-lisp) (* 1d9 best-python)))))))
+
+(defun print-row (name lisp python limit)
+  (let ((ratio (/ lisp python)))
+    (format t "~46A ~12,1F ~12,1F ~8,2F ~:[      ~;~:*~6,1F~]~:[~; over~]~%"
+            name lisp python ratio limit (and limit (> ratio limit)))
+    (finish-output)))
+
+(defun run (&optional filter)
+  "Print the table; only the rows whose names contain FILTER, when it is given."
+  (prepare)
+  (format t "~&Pyrite on ~A ~A, CPython ~{~D.~D.~D~*~*~}~%~%" (lisp-implementation-type)
+          (lisp-implementation-version) (pyversion-info))
+  (format t "~46A ~12@A ~12@A ~8@A ~6@A~%" "operation" "Lisp ns" "CPython ns" "ratio" "limit")
+  (loop for (name function statement limit) in (reverse *rows*)
+        when (or (null filter) (search filter name))
+          do (multiple-value-bind (lisp python) (measure function statement)
+               (print-row name lisp python limit)))
+  (unless filter (start-row)))
+
+(defun prepare ()
+  (pystart)
+  (mapc #'import-module '("math" "marshal" "numpy" "time" "timeit"))
+  (raw-pyexec "
+def bench_time(statement, count):
+    return timeit.Timer(statement, globals=globals()).timeit(count)
+def ident(x): return x
+def drop(x): pass
+def keyword(a, key=None): return a
+class Thing:
+    def __init__(self): self.x = 1
+    def method(self, a): return a
+thing = Thing()
+answer = 42
+text = 'x' * 100
+ints = list(range(1000, 2000))
+floats = [i + 0.5 for i in range(1000)]
+strings = ['string %d' % i for i in range(1000)]
+table = {'key %d' % i: i for i in range(1000)}
+def give_ints(): return ints
+def give_floats(): return floats
+def give_strings(): return strings
+def give_table(): return table
+dumped_ints, dumped_floats, dumped_strings, dumped_table = map(marshal.dumps, (ints, floats, strings, table))
+small = numpy.arange(10.0)
+large = numpy.arange(1e6)
+def give_small(): return small
+def give_large(): return large
+"))
+
+(defun doubles (n)
+  (let ((array (make-array n :element-type 'double-float)))
+    (dotimes (i n array)
+      (setf (aref array i) (coerce i 'double-float)))))
+
+;;; Calls
+
+(define-row "call math.sin by name" 3 "math.sin(1)" (pycall "math.sin" 1))
+(define-row "call math.sin by name, GIL held" 2 "math.sin(1)" (pycall "math.sin" 1)
+  :around (with-python-gil))
+(define-row "call str of an integer" nil "str(12345)" (pycall "str" 12345))
+(define-row "call with a keyword argument" 6 "keyword(1, key=2)" (pycall "keyword" 1 :key 2))
+(define-row "call a method" 6 "thing.method(1)" (pymethod thing "method" 1)
+  :bindings ((thing (pyvalue "thing"))))
+(define-row "get an attribute" 6 "thing.x" (pyslot-value thing "x")
+  :bindings ((thing (pyvalue "thing"))))
+(define-row "look up a name" nil "answer" (pyvalue "answer"))
+(define-row "look up a dotted name" nil "math.pi" (pyvalue "math.pi"))
+
+;;; Text
+
+(define-row "string of 100 characters, in" 10 "len(text)" (pycall "len" text)
+  :bindings ((text (make-string 100 :initial-element #\x))))
+(define-row "string of 100 characters, in and out" 10 "ident(text)" (pycall "ident" text)
+  :bindings ((text (make-string 100 :initial-element #\x))))
+
+;;; Containers
+
+(define-row "1000 ints, in" 4 "marshal.loads(dumped_ints)" (pycall "drop" ints)
+  :bindings ((ints (pyvalue "ints"))))
+(define-row "1000 ints, out" 4 "marshal.dumps(ints)" (pycall "give_ints"))
+(define-row "1000 floats, in" 4 "marshal.loads(dumped_floats)" (pycall "drop" floats)
+  :bindings ((floats (pyvalue "floats"))))
+(define-row "1000 floats, out" 4 "marshal.dumps(floats)" (pycall "give_floats"))
+(define-row "1000 strings, in" 4 "marshal.loads(dumped_strings)" (pycall "drop" strings)
+  :bindings ((strings (pyvalue "strings"))))
+(define-row "1000 strings, out" 8 "marshal.dumps(strings)" (pycall "give_strings"))
+(define-row "dict of 1000 entries, in" 4 "marshal.loads(dumped_table)" (pycall "drop" table)
+  :bindings ((table (pyvalue "table"))))
+(define-row "dict of 1000 entries, out" 8 "marshal.dumps(table)" (pycall "give_table"))
+
+;;; Arrays
+
+(define-row "array of 10 doubles, in" nil "small.copy()" (pycall "drop" array)
+  :bindings ((array (doubles 10))))
+(define-row "array of 10 doubles, out" nil "small.copy()" (pycall "give_small"))
+(define-row "array of 10^6 doubles, in" nil "large.copy()" (pycall "drop" array)
+  :bindings ((array (doubles 1000000))))
+(define-row "array of 10^6 doubles, out" nil "large.copy()" (pycall "give_large"))
+
+;;; Objects
+
+(define-row "wrapper made, dropped, finalized" 15 "object()" (pycall "object"))
+
+;;; Start
+
+(defun run-seconds (command)
+  "The best seconds that COMMAND, a list of strings, takes."
+  (loop repeat 5
+        minimize (let ((start (seconds)))
+                   (uiop:run-program command :output nil)
+                   (- (seconds) start))))
+
+(defun start-row ()
+  "The time of a new Lisp that loads the compiled system and starts Python, against python's own."
+  (let ((executable (pyvalue "sys.executable"))
+        (forms "(progn (asdf:load-system \"pyrite\") (uiop:symbol-call '#:pyrite '#:pystart))"))
+    (print-row "load the system and start Python"
+               (* 1d9 (run-seconds (list "sbcl" "--noinform" "--non-interactive" "--eval"
+                                         "(require :asdf)" "--eval" forms)))
+               (* 1d9 (run-seconds (list executable "-c" "pass")))
+               nil)))
