@@ -10,14 +10,13 @@
   (if *remote-objects* (logior +remote+ +as-ucs4+) +as-ucs4+))
 
 (declaim (inline take-result))
-(defun take-result (frame)
-  "The value of FRAME's result, whose memory is freed."
-  (declare (type frame frame))
-  (let ((result (frame-result frame)))
-    (if (zerop (cffi:mem-ref (pointer result) :uint64 +result-memory+))
-        (decode result)
-        (unwind-protect (decode result)
-          (%result-free (pointer result))))))
+(defun take-result (result)
+  "The value of the result at the address RESULT, whose memory is freed."
+  (declare (type address result))
+  (if (zerop (cffi:mem-ref (pointer result) :uint64 +result-memory+))
+      (decode result)
+      (unwind-protect (decode result)
+        (%result-free (pointer result)))))
 
 (defmacro with-crossing ((frame) &body body)
   "BODY writes to FRAME and returns the status of the crossing; its result is returned.
@@ -30,7 +29,7 @@ mended and BODY evaluated again."
            (with-frame (,frame)
              (let ((,status (progn ,@body)))
                (declare (type (unsigned-byte 32) ,status))
-               (values ,status (when (eql ,status +ok+) (take-result ,frame)))))
+               (values ,status (when (eql ,status +ok+) (take-result (frame-result ,frame))))))
          (if (eql ,status +ok+)
              (return ,value)
              (recover ,status))))))
@@ -58,6 +57,26 @@ mended and BODY evaluated again."
                (declare (ignore text))
                (setf (name-number name) 0))
              *names*)))
+
+(defmacro try-crossing ((result cells) writes call)
+  "Cross with CALL if WRITES, which writes at most +QUICK-CELLS+ cells at CELLS, returns true.
+
+The quick way, for arguments that need no memory but their cells: nothing is set up that would have to
+be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSING must be used."
+  (let ((memory (gensym "MEMORY")))
+    `(cffi:with-foreign-pointer (,memory ,(+ +result-size+ (* +value-size+ +quick-cells+)))
+       (let* ((,result (cffi:pointer-address ,memory)) (,cells (+ ,result +result-size+)))
+         (declare (type address ,result ,cells))
+         (if ,writes
+             (finish-crossing ,call ,result)
+             (values nil nil))))))
+
+(declaim (inline finish-crossing))
+(defun finish-crossing (status result)
+  (declare (type (unsigned-byte 32) status))
+  (cond ((eql status +ok+) (values (take-result result) t))
+        ((or (eql status +not-running+) (eql status +invalid-name+)) (values nil nil))
+        (t (signal-status status))))
 
 (defmacro with-encoded ((frame &rest bindings) &body body)
   "Bind each variable of BINDINGS, (VARIABLE FUNCTION VALUE), to a pointer to a cell that FUNCTION
@@ -114,6 +133,18 @@ wrote VALUE to."
     (symbol (encode-name (symbol-name-object callable) cell))
     (t (encode callable cell frame))))
 
+(declaim (inline encode-immediates))
+(defun encode-immediates (arguments cell)
+  "Write ARGUMENTS from CELL on and return their count; NIL when there are too many or one needs memory."
+  (declare (type list arguments) (type address cell))
+  (let ((count 0))
+    (declare (type (integer 0 #.+immediates+) count))
+    (loop (cond ((null arguments) (return count))
+                ((and (< count +immediates+) (encode-immediate (pop arguments) cell))
+                 (incf cell +value-size+)
+                 (incf count))
+                (t (return nil))))))
+
 (defun call-python (callable arguments)
   "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."
   (declare (type list arguments) (optimize speed))
@@ -122,6 +153,22 @@ wrote VALUE to."
       (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
         (%call callable (pointer cells) positional keywords (result-flags)
                (pointer (frame-result frame)))))))
+
+(defun call-name (name arguments)
+  "Call NAME, a NAME, with the list ARGUMENTS."
+  (declare (type name name) (type list arguments) (optimize speed))
+  (let ((count 0))
+    (declare (type (unsigned-byte 32) count))
+    (multiple-value-bind (value done)
+        (try-crossing (result cells)
+            (let ((written (encode-immediates arguments (+ cells +value-size+))))
+              (when written
+                (setf count written)
+                (write-cell cells +name+ 0 (name-number name))
+                t))
+          (%call (pointer cells) (pointer (+ cells +value-size+)) count 0 (result-flags)
+                 (pointer result)))
+      (if done value (call-python name arguments)))))
 
 (defun pycall (python-callable &rest args)
   "Call PYTHON-CALLABLE with ARGS and return its value, converted to Lisp.
@@ -143,9 +190,10 @@ called. Starts Python when it does not run."
 (defun call-by-name (name &rest args)
   "Call NAME, a NAME, with ARGS."
   (declare (dynamic-extent args))
-  (call-python name args))
+  (call-name name args))
 
 (defun invoke-method (object method arguments)
+  "Call METHOD, a NAME or a name designator, of OBJECT with the list ARGUMENTS."
   (declare (type list arguments) (optimize speed))
   (with-crossing (frame)
     (with-encoded (frame (object encode object) (method encode-name-designator method))
@@ -166,8 +214,20 @@ OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and cond
 
 (defun invoke-method-by-name (object name &rest args)
   "Call the method NAME, a NAME, of OBJECT with ARGS."
-  (declare (dynamic-extent args))
-  (invoke-method object name args))
+  (declare (type name name) (dynamic-extent args) (optimize speed))
+  (let ((count 0))
+    (declare (type (unsigned-byte 32) count))
+    (multiple-value-bind (value done)
+        (try-crossing (result cells)
+            (let ((written (encode-immediates args (+ cells (* 2 +value-size+)))))
+              (when (and written (encode-immediate object cells))
+                (setf count written)
+                (write-cell (+ cells +value-size+) +name+ 0 (name-number name))
+                t))
+          (%call-method (pointer cells) (pointer (+ cells +value-size+))
+                        (pointer (+ cells (* 2 +value-size+))) count 0 (result-flags)
+                        (pointer result)))
+      (if done value (invoke-method object name args)))))
 
 ;;; Values
 
@@ -184,7 +244,16 @@ expression. A PYOBJECT-WRAPPER gives the value of its object. Signals PYERROR wh
 
 (define-compiler-macro pyvalue (&whole form name)
   (let ((constant (constant-name-form name)))
-    (if (eq constant name) form `(locally (declare (notinline pyvalue)) (pyvalue ,constant)))))
+    (if (eq constant name) form `(value-by-name ,constant))))
+
+(defun value-by-name (name)
+  "The value of NAME, a NAME."
+  (declare (type name name) (optimize speed))
+  (multiple-value-bind (value done)
+      (try-crossing (result cells)
+          (progn (write-cell cells +name+ 0 (name-number name)) t)
+        (%get (pointer cells) (result-flags) (pointer result)))
+    (if done value (pyvalue name))))
 
 (defun (setf pyvalue) (new-value python-name)
   "Set the global PYTHON-NAME of __main__, or the last attribute of a dotted name, to NEW-VALUE."
@@ -206,7 +275,18 @@ Signals PYERROR when there is none."
   (let ((name (constant-name-form slot-name)))
     (if (eq name slot-name)
         form
-        `(locally (declare (notinline pyslot-value)) (pyslot-value ,object ,name)))))
+        `(slot-by-name ,object ,name))))
+
+(defun slot-by-name (object name)
+  "The attribute NAME, a NAME, of OBJECT."
+  (declare (type name name) (optimize speed))
+  (multiple-value-bind (value done)
+      (try-crossing (result cells)
+          (when (encode-immediate object cells)
+            (write-cell (+ cells +value-size+) +name+ 0 (name-number name))
+            t)
+        (%getattr (pointer cells) (pointer (+ cells +value-size+)) (result-flags) (pointer result)))
+    (if done value (pyslot-value object name))))
 
 (defun (setf pyslot-value) (new-value object slot-name)
   "Set the attribute SLOT-NAME, a string or symbol, of OBJECT to NEW-VALUE."

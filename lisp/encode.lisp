@@ -7,19 +7,27 @@
 
 (declaim (ftype (function (t address frame) t) encode-other))
 
-(declaim (inline encode-leaf))
-(defun encode-leaf (value cell frame)
-  "Write VALUE to CELL. True when it was done: a container is not."
-  (declare (type address cell) (type frame frame))
+(declaim (inline encode-immediate encode-leaf))
+
+(defun encode-immediate (value cell)
+  "Write VALUE to CELL if the cell alone can hold it. True when it was done."
+  (declare (type address cell))
   (typecase value
     (fixnum (write-word cell +int+ value) t)
     (double-float (write-real cell +float+ value) t)
-    ((simple-array character (*)) (encode-string value cell frame) t)
     (pyobject-wrapper (write-cell cell +handle+ 0 (pyobject-wrapper-handle value)) t)
     (null (write-word cell +bool+ 0) t)
     ((eql t) (write-word cell +bool+ 1) t)
-    ((or cons simple-vector hash-table) nil)
-    (t (encode-other value cell frame))))
+    (t nil)))
+
+(defun encode-leaf (value cell frame)
+  "Write VALUE to CELL. True when it was done: a container is not."
+  (declare (type address cell) (type frame frame))
+  (or (encode-immediate value cell)
+      (typecase value
+        ((simple-array character (*)) (encode-string value cell frame) t)
+        ((or cons simple-vector hash-table) nil)
+        (t (encode-other value cell frame)))))
 
 (defun encode (value cell frame)
   "Write VALUE, of any type, to CELL."
@@ -246,7 +254,7 @@
 
 (defun element-number (type)
   "The pyr_element of the array element type TYPE, or NIL."
-  (let ((index (position type *element-types* :test #'equal)))
+  (let ((index (position type *upgraded-element-types* :test #'equal)))
     (and index (1+ index))))
 
 (defun encode-array (array cell frame)

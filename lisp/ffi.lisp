@@ -30,6 +30,10 @@
     (complex single-float) (complex double-float))
   "The Lisp types of array elements, in the order of pyr_element.")
 
+(defparameter *upgraded-element-types*
+  (map 'vector #'upgraded-array-element-type *element-types*)
+  "What ARRAY-ELEMENT-TYPE says of arrays made with the types in *ELEMENT-TYPES*.")
+
 (defparameter *element-sizes* #(4 8 1 2 4 8 1 2 4 8 8 16)
   "The sizes in bytes of the types in *ELEMENT-TYPES*.")
 

@@ -4,6 +4,8 @@
 (in-package #:pyrite)
 
 (defconstant +stack-cells+ 16 "How many cells of arguments fit on the stack.")
+(defconstant +quick-cells+ 8 "How many cells a call takes at the most that needs no other memory.")
+(defconstant +immediates+ (- +quick-cells+ 2) "How many arguments such a call takes at the most.")
 (defconstant +stack-bytes+ (+ +result-size+ (* +value-size+ +stack-cells+)))
 (defconstant +block-bytes+ 16000 "The size of the first block.")
 
@@ -37,7 +39,7 @@
 (declaim (inline call-with-frame))
 (defun call-with-frame (function pointer pins)
   "Call FUNCTION with a frame whose memory on the stack is at POINTER."
-  (declare (type function function) (dynamic-extent function) (optimize speed))
+  (declare (type function function) (optimize speed))
   (let* ((stack (cffi:pointer-address pointer))
          (frame (make-frame stack (+ stack +result-size+) (+ stack +stack-bytes+) pins)))
     (declare (dynamic-extent frame) (type address stack))
@@ -49,9 +51,7 @@
   (let ((pointer (gensym "POINTER")) (pins (gensym "PINS")))
     `(cffi:with-foreign-pointer (,pointer ,+stack-bytes+)
        (pyrite/port:with-pins (,pins)
-         (flet ((body (,frame) (declare (type frame ,frame)) ,@body))
-           (declare (dynamic-extent #'body))
-           (call-with-frame #'body ,pointer ,pins))))))
+         (call-with-frame (lambda (,frame) (declare (type frame ,frame)) ,@body) ,pointer ,pins)))))
 
 (defun add-block (frame bytes)
   "Make room for BYTES in FRAME."

@@ -10,6 +10,7 @@
                (:module "port"
                 :serial t
                 :components ((:file "package")
+                             (:file "sbcl-finalizers" :if-feature :sbcl)
                              (:file "sbcl" :if-feature :sbcl)
                              (:file "ecl" :if-feature :ecl)
                              (:file "ccl" :if-feature :ccl)))
@@ -40,10 +41,15 @@
                (:file "library")
                (:file "names")
                (:file "wrapper")
+               (:file "print")
                (:file "encode")
                (:file "decode")
+               (:file "arrays")
+               (:file "random")
                (:file "call")
+               (:file "values")
                (:file "interpreter")
+               (:file "start")
                (:file "import")
                (:file "eval")
                (:file "errors")

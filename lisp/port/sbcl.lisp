@@ -96,9 +96,8 @@
                                       bytes)))
   nil)
 
-(defun finalize-handle (object handle function)
-  (sb-ext:finalize object (lambda () (funcall (the function function) handle)) :dont-save t))
-
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."
   (pushnew function sb-ext:*init-hooks*))
+
+(add-restart-hook 'forget-finalizers)
