@@ -6,6 +6,12 @@
   :license "MIT"
   :depends-on ("cffi" "alexandria" "bordeaux-threads" "trivial-garbage")
   :serial t
+  ;; What an optimizing compiler could not do is of no interest to who loads this.
+  :around-compile (lambda (compile)
+                    (let ((uiop:*uninteresting-conditions*
+                            (append uiop:*uninteresting-conditions*
+                                    uiop:*usual-uninteresting-conditions*)))
+                      (uiop:call-with-muffled-compiler-conditions compile)))
   :components ((:file "package")
                (:module "port"
                 :serial t

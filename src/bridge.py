@@ -11,12 +11,15 @@ main = sys.modules["__main__"].__dict__
 
 
 def import_module(name, alias):
-    """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound."""
+    """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound.
+
+    The key is interned, as a compiled import's is: finding it again is then a matter of identity.
+    """
     module = importlib.import_module(name)
     if alias is None:
         alias = name.partition(".")[0]
         module = sys.modules[alias]
-    main[alias] = module
+    main[sys.intern(alias)] = module
     return module
 
 
@@ -32,7 +35,7 @@ def import_function(name, module_name, alias):
                 "cannot import name %r from %r" % (name, module_name), name=module_name
             ) from None
         value = submodule
-    main[alias or name] = value
+    main[sys.intern(alias or name)] = value
     return value
 
 

@@ -14,7 +14,11 @@ use crate::{array, names, objects, text};
 /// The object that `cell` holds.
 #[inline]
 pub(crate) fn value<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the tag says which member was set.
     match cell.tag {
+        PYR_INT => own(py, unsafe { ffi::PyLong_FromLongLong(cell.of.integer) }),
+        // SAFETY: as above.
+        PYR_FLOAT => own(py, unsafe { ffi::PyFloat_FromDouble(cell.of.real) }),
         PYR_LIST | PYR_TUPLE | PYR_DICT => container(py, cell),
         _ => leaf(py, cell),
     }

@@ -9,17 +9,19 @@ use crate::abi::*;
 use crate::bridge;
 use crate::slab::Miss;
 
-/// Every reason for a call to fail. `Python` means that Python's error indicator is set.
+/// Every reason for a call to fail. `Python` means that Python's error indicator is set. A pointer in
+/// size, so that results that may be faults are returned in registers.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Python,
-    Status(pyr_status, Cow<'static, str>),
+    Status(Box<(pyr_status, Cow<'static, str>)>),
 }
 
 impl Fault {
     /// A fault of `status` explained by `message`.
+    #[cold]
     pub(crate) fn new(status: pyr_status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Status(status, message.into())
+        Self::Status(Box::new((status, message.into())))
     }
 
     /// A fault inside the library.
@@ -91,7 +93,8 @@ impl Record {
     pub(crate) fn of(py: Python<'_>, fault: Fault) -> Self {
         match fault {
             Fault::Python => Self::of_exception(take_exception(py)),
-            Fault::Status(status, message) => {
+            Fault::Status(explained) => {
+                let (status, message) = *explained;
                 // SAFETY: attached. A conversion that failed may have left the indicator set.
                 unsafe { ffi::PyErr_Clear() };
                 Self::plain(status, message)

@@ -157,6 +157,16 @@ fn kept(name: pyr_name) -> Result<&'static Name, Fault> {
     names.list.get(number - 1).copied().ok_or_else(|| Fault::new(PYR_INVALID_NAME, "there is no such name"))
 }
 
+/// What calling the name or source in `cell`, a `PYR_NAME` or text, calls.
+#[inline]
+pub(crate) fn callable<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    if cell.tag == PYR_NAME {
+        // SAFETY: the tag says which member was set; any integer is a valid one.
+        return kept(unsafe { cell.of.name })?.callable(py);
+    }
+    of_cell(py, cell)?.callable(py)
+}
+
 /// The name in a cell: a `PYR_NAME`, or text.
 #[inline]
 pub(crate) fn of_cell(py: Python<'_>, cell: &pyr_value) -> Result<Known, Fault> {

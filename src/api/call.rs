@@ -86,7 +86,7 @@ pub unsafe extern "C" fn pyr_call(
         let (callable, args, out) =
             unsafe { (cell(callable, "the callable")?, slice(args, cells(nargs, nkwargs), "args")?, result(out)?) };
         let callable = if callable.tag == PYR_NAME || text::is_text(callable) {
-            names::of_cell(py, callable)?.callable(py)?
+            names::callable(py, callable)?
         } else {
             decode::value(py, callable)?
         };

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_sta
         // SAFETY: promised by the caller; NULL is refused.
         let checked = unsafe { checked(options) };
         let (executable, flags) = checked.map_err(|fault| match fault {
-            Fault::Status(status, message) => Record::plain(status, message),
+            Fault::Status(explained) => Record::plain(explained.0, explained.1),
             Fault::Python => Record::plain(PYR_PANIC, ""),
         })?;
         interp::start(executable, flags)
