@@ -12,10 +12,10 @@
  * length; lists, tuples and dicts point to the cells of their items, nested as they are. Any other
  * object is a handle. One call crosses once, whatever the size of its arguments and of its result.
  *
- *     pyr_value callable = {PYR_UTF8, 9, {0}}, argument = {PYR_FLOAT, 0, {0}};
+ *     pyr_value callable = {PYR_UTF8, 3, {0}}, argument = {PYR_FLOAT, 0, {0}};
  *     pyr_result result;
- *     callable.of.bytes = (const uint8_t *)"math.sqrt";
- *     argument.of.real = 2.0;
+ *     callable.of.bytes = (const uint8_t *)"abs";
+ *     argument.of.real = -2.0;
  *     if (pyr_call(&callable, &argument, 1, 0, 0, &result) == PYR_OK) {
  *         printf("%f\n", result.value.of.real);
  *         pyr_result_free(&result);

@@ -88,8 +88,20 @@ that returns a :UINT32 status returns +NOT-RUNNING+."
                 "libpyrite cannot be loaded from ~A: ~A~%Set PYRITE_LIBRARY to its path, or build it: ~
                  cargo build --release" path reason)))))
 
+(defun loaded-python-version ()
+  "The version, such as \"3.11\", of a libpython that this process has loaded already, or NIL."
+  (let ((address (dlsym (cffi:null-pointer) "Py_GetVersion")))
+    (unless (zerop address)
+      (let ((version (cffi:foreign-funcall-pointer (cffi:make-pointer address) () :string)))
+        (subseq version 0 (position #\. version :start (1+ (position #\. version))))))))
+
 (defun open-libpython (python)
-  "Open PYTHON's libpython with global visibility."
+  "Open PYTHON's libpython with global visibility. A process can have one version only."
+  (let ((loaded (loaded-python-version)))
+    (when (and loaded (string/= loaded (python-version python)))
+      (fail 'python-not-found
+            "~A is Python ~A, but this process has loaded Python ~A already: restart Lisp to change it."
+            (python-executable python) (python-version python) loaded)))
   (multiple-value-bind (handle reason) (dlopen (python-libpython python))
     (unless handle
       (fail 'python-not-found "~A cannot be loaded: ~A" (python-libpython python) reason))))

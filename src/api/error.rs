@@ -17,13 +17,15 @@ use crate::{encode, guard, objects, thread};
 /// `error` points to a writable `pyr_error`, or is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pyr_error_last(error: *mut pyr_error, with_traceback: i32) -> pyr_status {
-    if error.is_null() {
-        return guard::fail(Record::plain(PYR_NULL_ARGUMENT, "the place for the error is NULL"));
-    }
-    let exception = take_exception(&mut thread::current().record, with_traceback != 0);
-    // SAFETY: promised by the caller; not NULL.
-    unsafe { error.write(describe(&thread::current().record, exception)) };
-    PYR_OK
+    guard::outside(|| {
+        // SAFETY: promised by the caller; NULL is refused.
+        let Some(error) = (unsafe { error.as_mut() }) else {
+            return Err(Record::plain(PYR_NULL_ARGUMENT, "the place for the error is NULL"));
+        };
+        let exception = take_exception(&mut thread::current().record, with_traceback != 0);
+        *error = describe(&thread::current().record, exception);
+        Ok(())
+    })
 }
 
 /// Turn the exception of `record` into a handle, and write its traceback down when that is asked for.
@@ -69,7 +71,10 @@ fn describe(record: &Record, exception: pyr_handle) -> pyr_error {
 /// Forget what went wrong on this thread, and the exception with it.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_error_clear() {
-    thread::current().remember(Record::default());
+    guard::outside(|| {
+        thread::current().remember(Record::default());
+        Ok(())
+    });
 }
 
 /// The formatted traceback of an exception, as Python prints it, as text.
