@@ -22,18 +22,19 @@ pub unsafe extern "C" fn pyr_error_last(error: *mut pyr_error, with_traceback: i
         let Some(error) = (unsafe { error.as_mut() }) else {
             return Err(Record::plain(PYR_NULL_ARGUMENT, "the place for the error is NULL"));
         };
-        let exception = take_exception(&mut thread::current().record, with_traceback != 0);
-        *error = describe(&thread::current().record, exception);
+        let exception = take_exception(with_traceback != 0);
+        *error = describe(&thread::current().record(), exception);
         Ok(())
     })
 }
 
-/// Turn the exception of `record` into a handle, and write its traceback down when that is asked for.
+/// Turn the exception of this thread's record into a handle, and write its traceback down when that is asked for.
 ///
 /// When Python does not run any more, the record keeps the exception and there is no handle.
-fn take_exception(record: &mut Record, with_traceback: bool) -> pyr_handle {
+fn take_exception(with_traceback: bool) -> pyr_handle {
     // The call below may fail, and then writes a record of its own: ours is out of the way meanwhile.
-    let mut kept = std::mem::take(record);
+    let thread = thread::current();
+    let mut kept = thread.take_record();
     let mut exception = 0;
     if let Some(object) = kept.exception {
         guard::enter(|py| {
@@ -46,7 +47,6 @@ fn take_exception(record: &mut Record, with_traceback: bool) -> pyr_handle {
             Ok(())
         });
     }
-    let thread = thread::current();
     thread.remember(kept);
     if exception != 0 {
         thread.forget_exception();
