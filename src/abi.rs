@@ -264,16 +264,28 @@ const _: () = {
 impl pyr_value {
     /// A cell of `tag` with an integer payload.
     pub(crate) fn integer(tag: pyr_tag, integer: i64) -> Self {
-        Self { tag, aux: 0, of: pyr_payload { integer } }
+        Self {
+            tag,
+            aux: 0,
+            of: pyr_payload { integer },
+        }
     }
 
     /// A cell of `tag` with a float payload.
     pub(crate) fn real(tag: pyr_tag, real: f64) -> Self {
-        Self { tag, aux: 0, of: pyr_payload { real } }
+        Self {
+            tag,
+            aux: 0,
+            of: pyr_payload { real },
+        }
     }
 
     /// A cell of `tag` that points to `aux` units.
     pub(crate) fn bytes(tag: pyr_tag, aux: u32, bytes: *const u8) -> Self {
-        Self { tag, aux, of: pyr_payload { bytes } }
+        Self {
+            tag,
+            aux,
+            of: pyr_payload { bytes },
+        }
     }
 }

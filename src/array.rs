@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use std::ffi::c_int;
 
 use numpy::PyUntypedArray;
-use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp};
+use numpy::npyffi::{
+    NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object,
+    npy_intp,
+};
 use pyo3::prelude::*;
 use pyo3::{Bound, ffi, intern};
 
@@ -24,7 +27,9 @@ const MAXIMUM_RANK: u32 = 32;
 pub(crate) enum Class {
     Array,
     /// A numpy scalar that has a Python value; `single` when a float of it has single precision.
-    Scalar { single: bool },
+    Scalar {
+        single: bool,
+    },
     Other,
 }
 
@@ -79,24 +84,40 @@ fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
     let mut scalars = HashMap::new();
     for (names, single) in [
         (&["float16", "float32"][..], true),
-        (&["bool_", "float64", "byte", "short", "intc", "int_", "longlong", "int64"], false),
-        (&["ubyte", "ushort", "uintc", "uint", "ulonglong", "uint64", "str_"], false),
+        (
+            &[
+                "bool_", "float64", "byte", "short", "intc", "int_", "longlong", "int64",
+            ],
+            false,
+        ),
+        (
+            &["ubyte", "ushort", "uintc", "uint", "ulonglong", "uint64", "str_"],
+            false,
+        ),
     ] {
         for name in names {
             scalars.insert(module.getattr(*name)?.as_ptr() as usize, single);
         }
     }
-    Ok(Types { array: module.getattr("ndarray")?.into_ptr().cast(), scalars })
+    Ok(Types {
+        array: module.getattr("ndarray")?.into_ptr().cast(),
+        scalars,
+    })
 }
 
 /// What numpy makes of `object`.
 pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
-    let Some(types) = types(object.py()) else { return Ok(Class::Other) };
+    let Some(types) = types(object.py()) else {
+        return Ok(Class::Other);
+    };
     let kind = object.get_type_ptr();
     if kind == types.array {
         return Ok(Class::Array);
     }
-    Ok(types.scalars.get(&(kind as usize)).map_or(Class::Other, |&single| Class::Scalar { single }))
+    Ok(types
+        .scalars
+        .get(&(kind as usize))
+        .map_or(Class::Other, |&single| Class::Scalar { single }))
 }
 
 /// The element type of numpy's type number and item size.
@@ -123,7 +144,11 @@ fn element_of(number: c_int) -> Option<pyr_element> {
 
 /// numpy's type number and the item size of an element type.
 fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
-    let long = if size_of::<std::ffi::c_long>() == 8 { (7, 8) } else { (9, 10) };
+    let long = if size_of::<std::ffi::c_long>() == 8 {
+        (7, 8)
+    } else {
+        (9, 10)
+    };
     Some(match element {
         PYR_INT8 => (1, 1),
         PYR_UINT8 => (2, 1),
@@ -142,22 +167,34 @@ fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
 }
 
 /// The numpy array `object` as a description of its memory, which `memory` keeps alive.
-pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>, memory: &mut Memory) -> Result<Converted<'py>, Fault> {
+pub(crate) fn from_python<'py>(
+    object: &Bound<'py, PyAny>,
+    memory: &mut Memory,
+) -> Result<Converted<'py>, Fault> {
     let py = object.py();
-    let array = object.cast::<PyUntypedArray>().map_err(|_| Fault::message("not an array"))?;
+    let array = object
+        .cast::<PyUntypedArray>()
+        .map_err(|_| Fault::message("not an array"))?;
     // SAFETY: attached; the object is an ndarray, whose descriptor lives as long as it does.
     let (number, order) = unsafe {
         let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
         (descr.type_num, descr.byteorder as u8)
     };
-    let Some(element) = element_of(number) else { return Ok(Converted::No) };
+    let Some(element) = element_of(number) else {
+        return Ok(Converted::No);
+    };
     if numpy::PyUntypedArrayMethods::ndim(array) == 0 {
         return Ok(Converted::Scalar(object.call_method0(intern!(py, "item"))?));
     }
     // SAFETY: as above.
     let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
     let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
-    let swapped = order == if cfg!(target_endian = "little") { b'>' } else { b'<' };
+    let swapped = order
+        == if cfg!(target_endian = "little") {
+            b'>'
+        } else {
+            b'<'
+        };
     let array = if flags & plain == plain && !swapped {
         object.clone()
     } else {
@@ -172,12 +209,19 @@ fn describe(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) 
     unsafe {
         let fields = &(*array.as_ptr().cast::<PyArrayObject>()).fields;
         let rank = fields.nd as usize;
-        let room = memory.allocate(size_of::<pyr_array>() + rank * size_of::<usize>()).cast::<pyr_array>();
+        let room = memory
+            .allocate(size_of::<pyr_array>() + rank * size_of::<usize>())
+            .cast::<pyr_array>();
         let dimensions = room.add(1).cast::<usize>();
         for axis in 0..rank {
             dimensions.add(axis).write(*fields.dimensions.add(axis) as usize);
         }
-        room.write(pyr_array { data: fields.data.cast(), dimensions, rank: rank as u32, element });
+        room.write(pyr_array {
+            data: fields.data.cast(),
+            dimensions,
+            rank: rank as u32,
+            element,
+        });
         memory.keep(array.into_ptr());
         room
     }
@@ -190,15 +234,28 @@ fn invalid(why: String) -> Fault {
 /// A new numpy array with a copy of `array`.
 pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound<'py, PyAny>, Fault> {
     let Some((number, item)) = number_of(array.element) else {
-        return Err(invalid(format!("an array has the unknown element type {}", array.element)));
+        return Err(invalid(format!(
+            "an array has the unknown element type {}",
+            array.element
+        )));
     };
     if array.rank > MAXIMUM_RANK {
-        return Err(invalid(format!("an array has {} dimensions, numpy allows {MAXIMUM_RANK}", array.rank)));
+        return Err(invalid(format!(
+            "an array has {} dimensions, numpy allows {MAXIMUM_RANK}",
+            array.rank
+        )));
     }
     // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
-    let dimensions =
-        unsafe { crate::api::slice(array.dimensions, array.rank as usize, "the dimensions of an array")? };
-    let size = dimensions.iter().try_fold(item, |size, &dimension| size.checked_mul(dimension));
+    let dimensions = unsafe {
+        crate::api::slice(
+            array.dimensions,
+            array.rank as usize,
+            "the dimensions of an array",
+        )?
+    };
+    let size = dimensions
+        .iter()
+        .try_fold(item, |size, &dimension| size.checked_mul(dimension));
     let Some(size) = size.filter(|&size| isize::try_from(size).is_ok()) else {
         return Err(invalid("an array is larger than memory can be".to_owned()));
     };
@@ -209,10 +266,22 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
     // SAFETY: attached; numpy is there, so its interface is; the new array has `size` bytes.
     unsafe {
         let kind = get_type_object(py, NpyTypes::PyArray_Type);
-        let (rank, shape) = (array.rank as c_int, dimensions.as_ptr().cast::<npy_intp>().cast_mut());
+        let (rank, shape) = (
+            array.rank as c_int,
+            dimensions.as_ptr().cast::<npy_intp>().cast_mut(),
+        );
         let null = std::ptr::null_mut::<u8>();
         let new = PY_ARRAY_API.PyArray_New(
-            py, kind, rank, shape, number, null.cast(), null.cast(), 0, 0, null.cast(),
+            py,
+            kind,
+            rank,
+            shape,
+            number,
+            null.cast(),
+            null.cast(),
+            0,
+            0,
+            null.cast(),
         );
         let new = own(py, new)?;
         let data = (*new.as_ptr().cast::<PyArrayObject>()).fields.data;

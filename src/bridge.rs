@@ -43,8 +43,14 @@ fn roots() -> &'static Roots {
 pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
     // SAFETY: attached; C strings; every reference that is kept is kept for good.
     unsafe {
-        let code = own(py, ffi::Py_CompileString(SOURCE.as_ptr(), c"pyrite/bridge.py".as_ptr(), ffi::Py_file_input))?;
-        let module = own(py, ffi::PyImport_ExecCodeModule(c"_pyrite".as_ptr(), code.as_ptr()))?;
+        let code = own(
+            py,
+            ffi::Py_CompileString(SOURCE.as_ptr(), c"pyrite/bridge.py".as_ptr(), ffi::Py_file_input),
+        )?;
+        let module = own(
+            py,
+            ffi::PyImport_ExecCodeModule(c"_pyrite".as_ptr(), code.as_ptr()),
+        )?;
         let main = ffi::PyImport_AddModule(c"__main__".as_ptr());
         if main.is_null() {
             return Err(Fault::Python);
@@ -84,17 +90,20 @@ pub(crate) fn call<'py>(
 ) -> Result<Bound<'py, PyAny>, Fault> {
     // SAFETY: attached; the dictionary lives for good.
     let bridge = unsafe { Bound::from_borrowed_ptr(py, roots().bridge) };
-    let bridge = bridge.cast_into::<PyDict>().map_err(|_| Fault::message("no bridge"))?;
-    let function = bridge.get_item(function)?.ok_or_else(|| Fault::message("not in bridge.py"))?;
+    let bridge = bridge
+        .cast_into::<PyDict>()
+        .map_err(|_| Fault::message("no bridge"))?;
+    let function = bridge
+        .get_item(function)?
+        .ok_or_else(|| Fault::message("not in bridge.py"))?;
     Ok(function.call1(arguments)?)
 }
 
 /// The type name and message of `exception`. Never fails, and leaves no error behind.
 pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String) {
     let py = exception.py();
-    let described = call(py, "describe", (exception,)).and_then(|pair| {
-        Ok((lossy(&pair.get_item(0)?), lossy(&pair.get_item(1)?)))
-    });
+    let described = call(py, "describe", (exception,))
+        .and_then(|pair| Ok((lossy(&pair.get_item(0)?), lossy(&pair.get_item(1)?))));
     described.unwrap_or_else(|_| {
         // SAFETY: attached.
         unsafe { ffi::PyErr_Clear() };
@@ -109,11 +118,15 @@ pub(crate) fn format_exception(exception: &Bound<'_, PyAny>) -> Result<String, F
 
 /// The text of a str, with what UTF-8 cannot hold replaced.
 fn lossy(text: &Bound<'_, PyAny>) -> String {
-    text.cast::<PyString>().map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
+    text.cast::<PyString>()
+        .map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
 }
 
 /// The attribute `__name__` of `object`'s type, for messages.
 pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
-    object.get_type().getattr(intern!(py, "__qualname__")).map_or_else(|_| "object".to_owned(), |name| lossy(&name))
+    object
+        .get_type()
+        .getattr(intern!(py, "__qualname__"))
+        .map_or_else(|_| "object".to_owned(), |name| lossy(&name))
 }

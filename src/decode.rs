@@ -14,46 +14,50 @@ use crate::{array, names, objects, text};
 /// The object that `cell` holds.
 #[inline]
 pub(crate) fn value<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
-    // SAFETY: attached; the tag says which member was set.
     match cell.tag {
-        PYR_INT => own(py, unsafe { ffi::PyLong_FromLongLong(cell.of.integer) }),
-        // SAFETY: as above.
-        PYR_FLOAT => own(py, unsafe { ffi::PyFloat_FromDouble(cell.of.real) }),
+        PYR_INT | PYR_FLOAT => number(py, cell),
         PYR_LIST | PYR_TUPLE | PYR_DICT => container(py, cell),
         _ => leaf(py, cell),
     }
 }
 
+/// The int or float in `cell`.
+#[inline]
+fn number<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the tag says which member was set, and any bit pattern is a number.
+    own(py, unsafe {
+        if cell.tag == PYR_INT {
+            ffi::PyLong_FromLongLong(cell.of.integer)
+        } else {
+            ffi::PyFloat_FromDouble(cell.of.real)
+        }
+    })
+}
+
 /// The object of a cell that is no container.
 #[inline]
 fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
-    let of = cell.of;
-    // SAFETY (of all reads of `of`): the tag says which member was set, and every bit pattern of the
-    // members read here is valid. The calls are made attached.
     match cell.tag {
-        PYR_INT => own(py, {
-            // SAFETY: see above.
-            unsafe { ffi::PyLong_FromLongLong(of.integer) }
-        }),
-        PYR_FLOAT | PYR_SINGLE => own(py, {
-            // SAFETY: see above.
-            unsafe { ffi::PyFloat_FromDouble(of.real) }
-        }),
-        // SAFETY: see above.
-        PYR_HANDLE => objects::get(py, unsafe { of.handle }),
+        PYR_INT | PYR_FLOAT | PYR_SINGLE => number(py, cell),
+        // SAFETY: the tag says which member was set, and any integer is a valid one.
+        PYR_HANDLE => objects::get(py, unsafe { cell.of.handle }),
         PYR_UTF8 | PYR_LATIN1 | PYR_UCS4 => text::to_python(py, cell),
         PYR_NONE => Ok(py.None().into_bound(py)),
-        // SAFETY: see above.
-        PYR_BOOL => own(py, unsafe { ffi::PyBool_FromLong((of.integer != 0).into()) }),
+        // SAFETY: as for a handle; attached.
+        PYR_BOOL => own(py, unsafe { ffi::PyBool_FromLong((cell.of.integer != 0).into()) }),
         PYR_BIGINT => big_integer(py, text::bytes(cell)?),
         PYR_BYTES => Ok(PyBytes::new(py, text::bytes(cell)?).into_any()),
         PYR_ARRAY => {
             // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
-            let array = unsafe { of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))?;
+            let array =
+                unsafe { cell.of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))?;
             array::to_python(py, array)
         }
         PYR_NAME => names::of_cell(py, cell)?.value(py),
-        tag => Err(Fault::new(PYR_INVALID_TAG, format!("a cell has the unknown tag {tag}"))),
+        tag => Err(Fault::new(
+            PYR_INVALID_TAG,
+            format!("a cell has the unknown tag {tag}"),
+        )),
     }
 }
 
@@ -62,7 +66,11 @@ fn big_integer<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, 
     let keywords = pyo3::types::PyDict::new(py);
     keywords.set_item(intern!(py, "signed"), true)?;
     let kind = py.get_type::<pyo3::types::PyInt>();
-    Ok(kind.call_method(intern!(py, "from_bytes"), (PyBytes::new(py, bytes), "little"), Some(&keywords))?)
+    Ok(kind.call_method(
+        intern!(py, "from_bytes"),
+        (PyBytes::new(py, bytes), "little"),
+        Some(&keywords),
+    )?)
 }
 
 /// A container that is being filled.
@@ -89,7 +97,13 @@ impl<'py> Frame<'py, '_> {
                 _ => ffi::PyDict_New(),
             }
         })?;
-        Ok(Self { container, tag: cell.tag, items, next: 0, key: None })
+        Ok(Self {
+            container,
+            tag: cell.tag,
+            items,
+            next: 0,
+            key: None,
+        })
     }
 
     /// Put `item` in the next place.
@@ -97,18 +111,20 @@ impl<'py> Frame<'py, '_> {
     fn put(&mut self, item: Bound<'py, PyAny>) -> Result<(), Fault> {
         let (container, index) = (self.container.as_ptr(), self.next as isize);
         self.next += 1;
-        // SAFETY: attached; the container was made with room for the item, which is moved in.
-        match (self.tag, self.key.take()) {
-            (PYR_LIST, _) => check(unsafe { ffi::PyList_SetItem(container, index, item.into_ptr()) }).map(drop),
-            // SAFETY: as above; nobody else has seen the tuple.
-            (PYR_TUPLE, _) => check(unsafe { ffi::PyTuple_SetItem(container, index, item.into_ptr()) }).map(drop),
-            (_, None) => {
-                self.key = Some(item);
-                Ok(())
-            }
-            // SAFETY: attached; three live objects.
-            (_, Some(key)) => check(unsafe { ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr()) }).map(drop),
+        if self.tag == PYR_DICT && self.key.is_none() {
+            self.key = Some(item);
+            return Ok(());
         }
+        // SAFETY: attached; a list or tuple was made with room for the item, which is moved in, and
+        // nobody else has seen it; key and item are alive.
+        let result = unsafe {
+            match (self.tag, self.key.take()) {
+                (PYR_LIST, _) => ffi::PyList_SetItem(container, index, item.into_ptr()),
+                (PYR_DICT, Some(key)) => ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr()),
+                _ => ffi::PyTuple_SetItem(container, index, item.into_ptr()),
+            }
+        };
+        check(result).map(drop)
     }
 }
 

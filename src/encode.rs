@@ -3,8 +3,6 @@
 //! The items of a container stand side by side in the result's memory. Containers are walked depth
 //! first with a stack of our own; what is on the stack is what a container must not meet again.
 
-use std::collections::HashSet;
-
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3::{Bound, ffi, intern};
@@ -13,17 +11,19 @@ use crate::abi::*;
 use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
+use crate::walk::{Frame, Path, container_tag};
 use crate::{array, objects, text};
-
-/// Above this depth the containers on the path are looked up in a set.
-const SHALLOW: usize = 16;
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
 pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
     if flags & PYR_REMOTE != 0 {
         let handle = objects::insert(object)?;
-        out.value = pyr_value { tag: PYR_HANDLE, aux: 0, of: pyr_payload { handle } };
+        out.value = pyr_value {
+            tag: PYR_HANDLE,
+            aux: 0,
+            of: pyr_payload { handle },
+        };
         out.memory = std::ptr::null_mut();
         return Ok(());
     }
@@ -86,18 +86,6 @@ struct Encoder {
     handles: Vec<pyr_handle>,
 }
 
-/// A container that is being read.
-struct Frame<'py> {
-    container: Bound<'py, PyAny>,
-    tag: pyr_tag,
-    cells: *mut pyr_value,
-    length: usize,
-    next: usize,
-    /// In a dict, where PyDict_Next stands, and the value whose key was read last.
-    position: isize,
-    value: Option<Bound<'py, PyAny>>,
-}
-
 impl Encoder {
     /// The cell of `object`.
     #[inline]
@@ -129,7 +117,8 @@ impl Encoder {
             } else if kind == &raw mut ffi::PyBytes_Type {
                 let length = ffi::PyBytes_Size(pointer) as usize;
                 let bytes = std::slice::from_raw_parts(ffi::PyBytes_AsString(pointer).cast(), length);
-                self.bytes(PYR_BYTES, bytes).map_or_else(|| self.handle(object), Ok)
+                self.bytes(PYR_BYTES, bytes)
+                    .map_or_else(|| self.handle(object), Ok)
             } else {
                 self.other(object)
             }
@@ -143,8 +132,11 @@ impl Encoder {
         let keywords = pyo3::types::PyDict::new(py);
         keywords.set_item(intern!(py, "signed"), true)?;
         let bytes = object.call_method(intern!(py, "to_bytes"), (bits / 8 + 1, "little"), Some(&keywords))?;
-        let bytes = bytes.cast_into::<PyBytes>().map_err(|_| Fault::message("to_bytes gave no bytes"))?;
-        self.bytes(PYR_BIGINT, bytes.as_bytes()).map_or_else(|| self.handle(object), Ok)
+        let bytes = bytes
+            .cast_into::<PyBytes>()
+            .map_err(|_| Fault::message("to_bytes gave no bytes"))?;
+        self.bytes(PYR_BIGINT, bytes.as_bytes())
+            .map_or_else(|| self.handle(object), Ok)
     }
 
     #[inline]
@@ -155,7 +147,9 @@ impl Encoder {
             return cell.map_or_else(|| self.handle(object), Ok);
         }
         let measure = text::measure_ucs4(pointer);
-        let Some(units) = aux(measure.units) else { return self.handle(object) };
+        let Some(units) = aux(measure.units) else {
+            return self.handle(object);
+        };
         let room = self.room(measure.size);
         text::write_ucs4(pointer, room, &measure)?;
         Ok(pyr_value::bytes(PYR_UCS4, units, room))
@@ -186,7 +180,11 @@ impl Encoder {
     fn handle(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
         let handle = objects::insert(object)?;
         self.handles.push(handle);
-        Ok(pyr_value { tag: PYR_HANDLE, aux: 0, of: pyr_payload { handle } })
+        Ok(pyr_value {
+            tag: PYR_HANDLE,
+            aux: 0,
+            of: pyr_payload { handle },
+        })
     }
 
     /// The cell of an object of none of Python's own simple types.
@@ -195,9 +193,11 @@ impl Encoder {
             array::Class::Array => {
                 let memory = self.memory.get_or_insert_default();
                 match array::from_python(&object, memory)? {
-                    array::Converted::Array(array) => {
-                        Ok(pyr_value { tag: PYR_ARRAY, aux: 0, of: pyr_payload { array } })
-                    }
+                    array::Converted::Array(array) => Ok(pyr_value {
+                        tag: PYR_ARRAY,
+                        aux: 0,
+                        of: pyr_payload { array },
+                    }),
                     array::Converted::Scalar(value) => self.numpy_scalar(value, false),
                     array::Converted::No => self.handle(object),
                 }
@@ -226,16 +226,16 @@ impl Encoder {
     fn container(&mut self, root: Bound<'_, PyAny>, tag: pyr_tag) -> Result<pyr_value, Fault> {
         // The scratch room is for short text: the items of a container go into memory.
         self.scratch = std::ptr::null_mut();
-        let (root_cell, mut frame) = self.open(root, tag)?;
+        let mut frame = self.open(root, tag)?;
+        let root_cell = frame.cell()?;
         let mut path = Path::default();
         loop {
             match self.fill(&mut frame)? {
                 Some((inner, tag)) => {
-                    path.push(&frame)?;
-                    path.check(&inner)?;
-                    let (cell, inner) = self.open(inner, tag)?;
-                    frame.put(cell);
-                    path.frames.push(std::mem::replace(&mut frame, inner));
+                    path.check(&frame, &inner)?;
+                    let inner = self.open(inner, tag)?;
+                    frame.put(inner.cell()?);
+                    path.push(std::mem::replace(&mut frame, inner))?;
                 }
                 None => match path.pop() {
                     None => return Ok(root_cell),
@@ -246,27 +246,16 @@ impl Encoder {
     }
 
     /// Make the cells for a container's items.
-    fn open<'py>(&mut self, container: Bound<'py, PyAny>, tag: pyr_tag) -> Result<(pyr_value, Frame<'py>), Fault> {
-        let pointer = container.as_ptr();
-        // SAFETY: attached; each is called on its exact type.
-        let length = unsafe {
-            match tag {
-                PYR_LIST => ffi::PyList_Size(pointer),
-                PYR_TUPLE => ffi::PyTuple_Size(pointer),
-                _ => ffi::PyDict_Size(pointer),
-            }
-        } as usize;
-        let aux = aux(length).ok_or_else(|| Fault::message("a container has more than 2^32 items"))?;
-        let length = if tag == PYR_DICT { length * 2 } else { length };
-        let cells = self.memory().allocate(length * size_of::<pyr_value>()).cast::<pyr_value>();
-        let cell = pyr_value { tag, aux, of: pyr_payload { items: cells } };
-        Ok((cell, Frame { container, tag, cells, length, next: 0, position: 0, value: None }))
+    fn open<'py>(&mut self, container: Bound<'py, PyAny>, tag: pyr_tag) -> Result<Frame<'py>, Fault> {
+        Ok(Frame::new(container, tag, |count| {
+            self.memory().allocate(count * size_of::<pyr_value>()).cast()
+        }))
     }
 
     /// Fill the frame's cells up to the next container among them, which is returned.
     #[inline]
     fn fill<'py>(&mut self, frame: &mut Frame<'py>) -> Result<Option<(Bound<'py, PyAny>, pyr_tag)>, Fault> {
-        while frame.next < frame.length {
+        while !frame.is_full() {
             let item = frame.item()?;
             if let Some(tag) = container_tag(&item) {
                 return Ok(Some((item, tag)));
@@ -282,127 +271,6 @@ impl Encoder {
         for handle in self.handles.drain(..) {
             release::push(Debt::Handle(handle));
         }
-    }
-}
-
-impl<'py> Frame<'py> {
-    /// The next item, owned: converting it may run code that changes the container.
-    #[inline]
-    fn item(&mut self) -> Result<Bound<'py, PyAny>, Fault> {
-        let (py, container) = (self.container.py(), self.container.as_ptr());
-        // SAFETY: attached; each is called on its exact type and checks the index; the borrowed
-        // reference is owned before anything else can run.
-        unsafe {
-            let item = match self.tag {
-                PYR_LIST => ffi::PyList_GetItem(container, self.next as isize),
-                PYR_TUPLE => ffi::PyTuple_GetItem(container, self.next as isize),
-                _ => return self.dict_item(),
-            };
-            if item.is_null() {
-                ffi::PyErr_Clear();
-                return Err(changed());
-            }
-            Ok(Bound::from_borrowed_ptr(py, item))
-        }
-    }
-
-    #[inline]
-    fn dict_item(&mut self) -> Result<Bound<'py, PyAny>, Fault> {
-        if let Some(value) = self.value.take() {
-            return Ok(value);
-        }
-        let (py, mut key, mut value) = (self.container.py(), std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: attached; the container is a dict; the borrowed references are owned at once.
-        unsafe {
-            if ffi::PyDict_Next(self.container.as_ptr(), &raw mut self.position, &raw mut key, &raw mut value) == 0 {
-                return Err(changed());
-            }
-            self.value = Some(Bound::from_borrowed_ptr(py, value));
-            Ok(Bound::from_borrowed_ptr(py, key))
-        }
-    }
-
-    #[inline]
-    fn put(&mut self, cell: pyr_value) {
-        // SAFETY: `next` is below the length for which the cells were made.
-        unsafe { self.cells.add(self.next).write(cell) };
-        self.next += 1;
-    }
-
-    /// Refuse a container that has grown since it was opened.
-    fn unchanged(&self) -> Result<(), Fault> {
-        // SAFETY: attached; each is called on its exact type.
-        let length = unsafe {
-            match self.tag {
-                PYR_LIST => ffi::PyList_Size(self.container.as_ptr()) as usize,
-                PYR_DICT => ffi::PyDict_Size(self.container.as_ptr()) as usize * 2,
-                _ => self.length,
-            }
-        };
-        if length == self.length { Ok(()) } else { Err(changed()) }
-    }
-}
-
-fn changed() -> Fault {
-    Fault::new(PYR_CHANGED, "a container was changed while it was being converted")
-}
-
-/// The containers round the one that is being read, outermost first.
-#[derive(Default)]
-struct Path<'py> {
-    frames: Vec<Frame<'py>>,
-    /// Those beyond `SHALLOW`, by address.
-    deep: HashSet<usize>,
-    current: usize,
-}
-
-impl<'py> Path<'py> {
-    /// Note that `frame` will be round the next container.
-    fn push(&mut self, frame: &Frame<'py>) -> Result<(), Fault> {
-        if self.frames.len() >= PYR_MAXIMUM_DEPTH as usize {
-            return Err(Fault::new(PYR_TOO_DEEP, "containers are nested too deeply"));
-        }
-        self.current = frame.container.as_ptr() as usize;
-        if self.frames.len() >= SHALLOW {
-            self.deep.insert(self.current);
-        }
-        Ok(())
-    }
-
-    fn pop(&mut self) -> Option<Frame<'py>> {
-        let frame = self.frames.pop()?;
-        if self.frames.len() >= SHALLOW {
-            self.deep.remove(&(frame.container.as_ptr() as usize));
-        }
-        Some(frame)
-    }
-
-    /// Refuse a container that is inside itself.
-    fn check(&self, inner: &Bound<'py, PyAny>) -> Result<(), Fault> {
-        let address = inner.as_ptr() as usize;
-        let met = address == self.current
-            || self.frames.iter().take(SHALLOW).any(|frame| frame.container.as_ptr() as usize == address)
-            || self.deep.contains(&address);
-        if met {
-            return Err(Fault::new(PYR_CIRCULAR, "a container that contains itself cannot be converted"));
-        }
-        Ok(())
-    }
-}
-
-/// The tag of a list, tuple or dict; nothing for any other exact type.
-#[inline]
-fn container_tag(object: &Bound<'_, PyAny>) -> Option<pyr_tag> {
-    // SAFETY: attached; the object is alive.
-    let kind = unsafe { ffi::Py_TYPE(object.as_ptr()) };
-    if kind == &raw mut ffi::PyList_Type {
-        Some(PYR_LIST)
-    } else if kind == &raw mut ffi::PyTuple_Type {
-        Some(PYR_TUPLE)
-    } else if kind == &raw mut ffi::PyDict_Type {
-        Some(PYR_DICT)
-    } else {
-        None
     }
 }
 

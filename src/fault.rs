@@ -68,7 +68,11 @@ pub(crate) fn own(py: Python<'_>, object: *mut ffi::PyObject) -> Result<Bound<'_
 /// Turn a C function's -1 into a fault.
 #[inline]
 pub(crate) fn check(result: std::ffi::c_int) -> Result<std::ffi::c_int, Fault> {
-    if result < 0 { Err(Fault::Python) } else { Ok(result) }
+    if result < 0 {
+        Err(Fault::Python)
+    } else {
+        Ok(result)
+    }
 }
 
 /// What a thread remembers of its last failing call.
@@ -85,7 +89,11 @@ pub(crate) struct Record {
 impl Record {
     /// A record without an exception: nothing in it needs the GIL.
     pub(crate) fn plain(status: pyr_status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), ..Self::default() }
+        Self {
+            status,
+            message: message.into(),
+            ..Self::default()
+        }
     }
 
     /// The record of `fault`; Python's error indicator is clear afterwards.
@@ -116,8 +124,7 @@ impl Record {
 
 /// Take the exception out of Python's error indicator, its traceback set.
 fn take_exception(py: Python<'_>) -> Bound<'_, PyAny> {
-    let (mut kind, mut value, mut trace) =
-        (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut kind, mut value, mut trace) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: attached; the three pointers are locals that own what is put in them, and are passed on
     // exactly once. PyErr_Fetch works on every version served.
     unsafe {

@@ -63,7 +63,9 @@ mod imp {
     fn write_mxcsr(mxcsr: u32) {
         // SAFETY: the word comes from `read_mxcsr` or is the default: no reserved bit is set. Its status
         // flags are clear, so unmasking raises nothing.
-        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags, readonly)) };
+        unsafe {
+            asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags, readonly))
+        };
     }
 
     #[inline]
@@ -167,4 +169,6 @@ mod imp {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("Pyrite does not know this processor's floating-point control words: add them to src/fpenv.rs");
+compile_error!(
+    "Pyrite does not know this processor's floating-point control words: add them to src/fpenv.rs"
+);

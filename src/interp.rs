@@ -40,7 +40,12 @@ pub(crate) fn start(executable: &[u8], flags: u32) -> Result<(), Record> {
     match STATE.load(Ordering::Acquire) {
         RUNNING => return Ok(()),
         STOPPED => {}
-        STOPPING => return Err(Record::plain(PYR_START_FAILED, "another thread is stopping Python")),
+        STOPPING => {
+            return Err(Record::plain(
+                PYR_START_FAILED,
+                "another thread is stopping Python",
+            ));
+        }
         _ => {
             fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
             first_start(executable)?;
@@ -72,7 +77,10 @@ fn attach_first(adopted: bool) -> Result<(), Record> {
     let py = unsafe { Python::assume_attached() };
     let started = bridge::start(py).map_err(|fault| {
         let record = Record::of(py, fault);
-        Record { status: PYR_START_FAILED, ..record }
+        Record {
+            status: PYR_START_FAILED,
+            ..record
+        }
     });
     if adopted {
         thread.detach();
@@ -85,15 +93,22 @@ fn attach_first(adopted: bool) -> Result<(), Record> {
 /// Refuse a libpython that this library cannot serve, before anything of it runs.
 fn check_version() -> Result<(), Record> {
     let version = python::version();
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|n| n.parse::<u32>().unwrap_or(0));
     let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let refuse = |why: String| Err(Record::plain(PYR_UNSUPPORTED_PYTHON, why));
     if version.is_empty() {
         refuse("no libpython is loaded: open it with RTLD_NOW | RTLD_GLOBAL before libpyrite".to_owned())
     } else if number < (3, 9) {
-        refuse(format!("Python {}.{} is too old: 3.9 is the oldest that is supported", number.0, number.1))
+        refuse(format!(
+            "Python {}.{} is too old: 3.9 is the oldest that is supported",
+            number.0, number.1
+        ))
     } else if version.contains("free-threading") {
-        refuse(format!("Python {version} is a free-threaded build: install one with the GIL"))
+        refuse(format!(
+            "Python {version} is a free-threaded build: install one with the GIL"
+        ))
     } else {
         Ok(())
     }
@@ -113,9 +128,12 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         arguments.extend([c"-X".as_ptr(), c"utf8".as_ptr()]);
     }
     let symbols = python::symbols();
-    let (Some(init), Some(set_argv), Some(clear), Some(initialize)) =
-        (symbols.config_init, symbols.config_set_argv, symbols.config_clear, symbols.initialize)
-    else {
+    let (Some(init), Some(set_argv), Some(clear), Some(initialize)) = (
+        symbols.config_init,
+        symbols.config_set_argv,
+        symbols.config_clear,
+        symbols.initialize,
+    ) else {
         return Err(failed("this libpython has no PyConfig"));
     };
     // More than PyConfig takes in any version.
@@ -130,7 +148,10 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         }
         clear(config);
         describe(&status).map_or(Ok(()), |why| {
-            Err(failed(&format!("Python did not start as {}: {why}", executable.to_string_lossy())))
+            Err(failed(&format!(
+                "Python did not start as {}: {why}",
+                executable.to_string_lossy()
+            )))
         })
     }
 }
@@ -144,7 +165,11 @@ fn describe(status: &PyStatus) -> Option<String> {
         return Some(format!("exit code {}", status.exit_code));
     }
     // SAFETY: PyStatus messages are NUL-terminated and static.
-    Some(unsafe { CStr::from_ptr(status.message) }.to_string_lossy().into_owned())
+    Some(
+        unsafe { CStr::from_ptr(status.message) }
+            .to_string_lossy()
+            .into_owned(),
+    )
 }
 
 /// The process's signal handlers, which belong to the host: initialisation installs its own.
@@ -173,7 +198,10 @@ impl SignalHandlers {
 /// Stop: no call enters until the next start, old handles are stale, `__main__` is empty.
 pub(crate) fn stop() -> pyr_status {
     // No lock is held while waiting for the GIL: whoever has it may want to start or stop, too.
-    if STATE.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire).is_err() {
+    if STATE
+        .compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire)
+        .is_err()
+    {
         return PYR_OK;
     }
     let status = guard::enter_unchecked(|py| {

@@ -29,14 +29,28 @@ struct Arguments<'py> {
 impl<'py> Arguments<'py> {
     #[inline]
     fn new(capacity: usize) -> Self {
-        let heap = if capacity > ON_STACK { vec![MaybeUninit::uninit(); capacity + 1] } else { Vec::new() };
-        Self { stack: [MaybeUninit::uninit(); ON_STACK + 1], heap, filled: 0, positional: 0, keywords: None }
+        let heap = if capacity > ON_STACK {
+            vec![MaybeUninit::uninit(); capacity + 1]
+        } else {
+            Vec::new()
+        };
+        Self {
+            stack: [MaybeUninit::uninit(); ON_STACK + 1],
+            heap,
+            filled: 0,
+            positional: 0,
+            keywords: None,
+        }
     }
 
     /// The spare place and what follows it.
     #[inline]
     fn places(&mut self) -> &mut [MaybeUninit<*mut ffi::PyObject>] {
-        if self.heap.is_empty() { &mut self.stack } else { &mut self.heap }
+        if self.heap.is_empty() {
+            &mut self.stack
+        } else {
+            &mut self.heap
+        }
     }
 
     /// Where the first argument is; the place before it is spare.
@@ -86,12 +100,16 @@ impl<'py> Arguments<'py> {
 
     #[inline]
     fn keyword_names(&self) -> *mut ffi::PyObject {
-        self.keywords.as_ref().map_or(std::ptr::null_mut(), |names| names.as_ptr())
+        self.keywords
+            .as_ref()
+            .map_or(std::ptr::null_mut(), |names| names.as_ptr())
     }
 
     /// The keyword arguments as a dict, for Pythons that take them no other way; NULL for none.
     fn keyword_dict(&mut self, py: Python<'py>) -> Result<Option<Bound<'py, PyDict>>, Fault> {
-        let Some(names) = self.keywords.clone() else { return Ok(None) };
+        let Some(names) = self.keywords.clone() else {
+            return Ok(None);
+        };
         let keywords = PyDict::new(py);
         let first = self.positional + 1;
         for (index, name) in names.iter().enumerate() {
@@ -105,15 +123,23 @@ impl<'py> Arguments<'py> {
     /// Call `callable` with what was decoded.
     #[inline]
     fn call(&mut self, callable: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> {
-        let (py, count, names) = (callable.py(), self.positional | ARGUMENTS_OFFSET, self.keyword_names());
+        let (py, count, names) = (
+            callable.py(),
+            self.positional | ARGUMENTS_OFFSET,
+            self.keyword_names(),
+        );
         if let Some(vectorcall) = symbols().vectorcall {
             let first = self.first();
             // SAFETY: attached; the arguments are alive, the place before them is ours.
             return own(py, unsafe { vectorcall(callable.as_ptr(), first, count, names) });
         }
         let keywords = self.keyword_dict(py)?;
-        let keywords = keywords.as_ref().map_or(std::ptr::null_mut(), |keywords| keywords.as_ptr());
-        let call = symbols().vectorcall_dict.ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
+        let keywords = keywords
+            .as_ref()
+            .map_or(std::ptr::null_mut(), |keywords| keywords.as_ptr());
+        let call = symbols()
+            .vectorcall_dict
+            .ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
         let first = self.first();
         // SAFETY: as above.
         own(py, unsafe { call(callable.as_ptr(), first, count, keywords) })
@@ -123,7 +149,9 @@ impl<'py> Arguments<'py> {
     #[inline]
     fn call_method(&mut self, py: Python<'py>, name: *mut ffi::PyObject) -> Result<Bound<'py, PyAny>, Fault> {
         let (count, names) = (self.positional | ARGUMENTS_OFFSET, self.keyword_names());
-        let call = symbols().vectorcall_method.ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
+        let call = symbols()
+            .vectorcall_method
+            .ok_or_else(|| Fault::message("this Python has no vectorcall"))?;
         let first = self.first();
         // SAFETY: attached; the arguments are alive, there is one at least, the place before is ours.
         own(py, unsafe { call(name, first, count, names) })

@@ -25,3 +25,4 @@ mod slab;
 mod source;
 mod text;
 mod thread;
+mod walk;

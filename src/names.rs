@@ -124,16 +124,26 @@ fn intern(py: Python<'_>, text: &str) -> Result<*mut ffi::PyObject, Fault> {
 }
 
 fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
-    Ok(Part { text: intern(py, text)?, plain: !text.starts_with("__") })
+    Ok(Part {
+        text: intern(py, text)?,
+        plain: !text.starts_with("__"),
+    })
 }
 
 fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
     let parts = if is_dotted(text) {
-        text.split('.').map(|part| part_of(py, part)).collect::<Result<_, _>>()?
+        text.split('.')
+            .map(|part| part_of(py, part))
+            .collect::<Result<_, _>>()?
     } else {
         Box::default()
     };
-    Ok(Name { text: text.to_owned(), whole: intern(py, text)?, parts, code: Cell::default() })
+    Ok(Name {
+        text: text.to_owned(),
+        whole: intern(py, text)?,
+        parts,
+        code: Cell::default(),
+    })
 }
 
 /// Prepare `text` for good and return its number.
@@ -152,9 +162,16 @@ fn kept(name: pyr_name) -> Result<&'static Name, Fault> {
     let names = names();
     let number = (name & NUMBER) as usize;
     if name & !NUMBER != names.epoch || number == 0 {
-        return Err(Fault::new(PYR_INVALID_NAME, "not a name of this process: intern it anew"));
+        return Err(Fault::new(
+            PYR_INVALID_NAME,
+            "not a name of this process: intern it anew",
+        ));
     }
-    names.list.get(number - 1).copied().ok_or_else(|| Fault::new(PYR_INVALID_NAME, "there is no such name"))
+    names
+        .list
+        .get(number - 1)
+        .copied()
+        .ok_or_else(|| Fault::new(PYR_INVALID_NAME, "there is no such name"))
 }
 
 /// What calling the name or source in `cell`, a `PYR_NAME` or text, calls.
@@ -210,7 +227,8 @@ impl Name {
             return self.value(py);
         }
         if self.code.get().is_null() {
-            self.code.set(source::compile(py, &self.text, source::Kind::Expression)?.into_ptr());
+            self.code
+                .set(source::compile(py, &self.text, source::Kind::Expression)?.into_ptr());
         }
         source::run(py, self.code.get())
     }
@@ -220,8 +238,11 @@ impl Name {
         let py = value.py();
         let (owner, last) = match &*self.parts {
             [] => return Err(self.undefined(py)),
-            // SAFETY: attached; the dictionary and the str live for good.
-            [name] => return check(unsafe { ffi::PyDict_SetItem(bridge::main_dict(), name.text, value.as_ptr()) }).map(drop),
+            [name] => {
+                // SAFETY: attached; the dictionary and the str live for good, the value is alive.
+                let set = unsafe { ffi::PyDict_SetItem(bridge::main_dict(), name.text, value.as_ptr()) };
+                return check(set).map(drop);
+            }
             [first, middle @ .., last] => (follow(self.first(py, first.text)?, middle)?, last.text),
         };
         // SAFETY: attached; three live objects.
@@ -248,7 +269,11 @@ impl Name {
 
     #[cold]
     fn undefined(&self, py: Python<'_>) -> Fault {
-        let name = if self.parts.is_empty() { &*self.text } else { self.text.split('.').next().unwrap_or("") };
+        let name = if self.parts.is_empty() {
+            &*self.text
+        } else {
+            self.text.split('.').next().unwrap_or("")
+        };
         pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).restore(py);
         Fault::Python
     }
@@ -256,10 +281,7 @@ impl Name {
 
 /// `object`'s attribute of an attribute of … by `parts`.
 #[inline]
-fn follow<'py>(
-    mut object: Bound<'py, PyAny>,
-    parts: &[Part],
-) -> Result<Bound<'py, PyAny>, Fault> {
+fn follow<'py>(mut object: Bound<'py, PyAny>, parts: &[Part]) -> Result<Bound<'py, PyAny>, Fault> {
     for part in parts {
         object = attribute(object, part)?;
     }

@@ -25,7 +25,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table(UnsafeCell::new(Slab::new
 
 /// An epoch that another process is unlikely to have begun with.
 pub(crate) fn first_epoch() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
+    let time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |t| t.as_nanos() as u64);
     (time ^ u64::from(std::process::id())).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
 }
 

@@ -56,7 +56,11 @@ pub(crate) fn drain() {
 #[cold]
 fn drain_batch() {
     let mut dead = Vec::new();
-    for debt in QUEUE.1.try_iter().take(BATCH.min(PENDING.load(Ordering::Acquire))) {
+    for debt in QUEUE
+        .1
+        .try_iter()
+        .take(BATCH.min(PENDING.load(Ordering::Acquire)))
+    {
         PENDING.fetch_sub(1, Ordering::Relaxed);
         match debt {
             // A stale handle owes nothing.

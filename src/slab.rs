@@ -37,7 +37,12 @@ pub struct Slab<T> {
 impl<T> Slab<T> {
     /// An empty table whose keys begin at `epoch` (of which the low 12 bits count).
     pub const fn new(epoch: u64) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), epoch: epoch & ((1 << EPOCH_BITS) - 1), live: 0 }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            epoch: epoch & ((1 << EPOCH_BITS) - 1),
+            live: 0,
+        }
     }
 
     /// Put `value` in, held once, and return its key. `Err` gives it back when the table is full.
@@ -46,7 +51,11 @@ impl<T> Slab<T> {
             Some(index) => index,
             None if self.slots.len() < (1 << SLOT_BITS) => {
                 // Generations begin at 1, so no key is 0.
-                self.slots.push(Slot { generation: 1, count: 0, value: None });
+                self.slots.push(Slot {
+                    generation: 1,
+                    count: 0,
+                    value: None,
+                });
                 (self.slots.len() - 1) as u32
             }
             None => return Err(value),
@@ -130,6 +139,9 @@ impl<T> Slab<T> {
         self.epoch = (self.epoch + 1) & ((1 << EPOCH_BITS) - 1);
         self.free.clear();
         self.live = 0;
-        std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value).collect()
+        std::mem::take(&mut self.slots)
+            .into_iter()
+            .filter_map(|slot| slot.value)
+            .collect()
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<
         return Err(Fault::Python);
     };
     // SAFETY: attached; C strings.
-    own(py, unsafe { ffi::Py_CompileString(source.as_ptr(), c"<pyrite>".as_ptr(), start) })
+    own(py, unsafe {
+        ffi::Py_CompileString(source.as_ptr(), c"<pyrite>".as_ptr(), start)
+    })
 }
 
 /// Run compiled `code` in `__main__`.
@@ -65,9 +67,17 @@ pub(crate) fn run_parts<'py>(
     if values.is_empty() {
         return run(py, compile(py, &source, kind)?.as_ptr());
     }
-    let function = if kind == Kind::Expression { "evaluate" } else { "execute" };
+    let function = if kind == Kind::Expression {
+        "evaluate"
+    } else {
+        "execute"
+    };
     let source = source.trim_start_matches([' ', '\t']);
-    bridge::call(py, function, (source, PyList::new(py, names)?, PyTuple::new(py, values)?))
+    bridge::call(
+        py,
+        function,
+        (source, PyList::new(py, names)?, PyTuple::new(py, values)?),
+    )
 }
 
 /// A name that stands for a spliced value and that nobody else uses.

@@ -21,7 +21,11 @@ pub(crate) fn is_text(cell: &pyr_value) -> bool {
 
 /// `cell`, which must be text.
 pub(crate) fn checked(cell: &pyr_value) -> Result<&pyr_value, Fault> {
-    if is_text(cell) { Ok(cell) } else { Err(Fault::new(PYR_INVALID_TAG, "a cell that should be text is not")) }
+    if is_text(cell) {
+        Ok(cell)
+    } else {
+        Err(Fault::new(PYR_INVALID_TAG, "a cell that should be text is not"))
+    }
 }
 
 /// The `aux` units that `cell` points to.
@@ -48,10 +52,15 @@ pub(crate) fn to_str(cell: &pyr_value) -> Result<Cow<'_, str>, Fault> {
         PYR_LATIN1 => Ok(units::<u8>(cell)?.iter().copied().map(char::from).collect()),
         PYR_UCS4 => units::<u32>(cell)?
             .iter()
-            .map(|&point| char::from_u32(point).ok_or_else(|| invalid("a name or source is not valid Unicode")))
+            .map(|&point| {
+                char::from_u32(point).ok_or_else(|| invalid("a name or source is not valid Unicode"))
+            })
             .collect::<Result<String, _>>()
             .map(Cow::Owned),
-        _ => Err(Fault::new(PYR_INVALID_TAG, "a cell that should be a name or text is neither")),
+        _ => Err(Fault::new(
+            PYR_INVALID_TAG,
+            "a cell that should be a name or text is neither",
+        )),
     }
 }
 
@@ -75,7 +84,11 @@ pub(crate) fn to_python<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<
 fn from_utf8<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Fault> {
     // SAFETY: attached; pointer and length are a slice's; the handler's name is a C string.
     let text = own(py, unsafe {
-        ffi::PyUnicode_DecodeUTF8(bytes.as_ptr().cast(), bytes.len() as isize, c"surrogatepass".as_ptr())
+        ffi::PyUnicode_DecodeUTF8(
+            bytes.as_ptr().cast(),
+            bytes.len() as isize,
+            c"surrogatepass".as_ptr(),
+        )
     });
     text.map_err(|_| invalid("text is not valid UTF-8"))
 }
@@ -108,7 +121,10 @@ pub(crate) struct Measure {
 pub(crate) fn measure_ucs4(text: *mut ffi::PyObject) -> Measure {
     // SAFETY: attached; `text` is a str.
     let units = unsafe { ffi::PyUnicode_GetLength(text) } as usize;
-    Measure { size: units * 4, units }
+    Measure {
+        size: units * 4,
+        units,
+    }
 }
 
 /// Write `text` as UCS-4 to `room`, which `measure_ucs4` measured.
@@ -116,7 +132,11 @@ pub(crate) fn measure_ucs4(text: *mut ffi::PyObject) -> Measure {
 pub(crate) fn write_ucs4(text: *mut ffi::PyObject, room: *mut u8, measure: &Measure) -> Result<(), Fault> {
     // SAFETY: attached; `text` is a str of that length; `room` is aligned to 16 and large enough.
     let written = unsafe { ffi::PyUnicode_AsUCS4(text, room.cast(), measure.units as isize, 0) };
-    if written.is_null() { Err(Fault::Python) } else { Ok(()) }
+    if written.is_null() {
+        Err(Fault::Python)
+    } else {
+        Ok(())
+    }
 }
 
 /// Run `body` on `text` as UTF-8.
@@ -138,9 +158,14 @@ pub(crate) fn with_utf8<R>(
     }
     // SAFETY: attached; `text` is a str; the bytes live until `encoded` is dropped.
     unsafe {
-        let encoded =
-            own(py, ffi::PyUnicode_AsEncodedString(text, c"utf-8".as_ptr(), c"surrogatepass".as_ptr()))?;
+        let encoded = own(
+            py,
+            ffi::PyUnicode_AsEncodedString(text, c"utf-8".as_ptr(), c"surrogatepass".as_ptr()),
+        )?;
         let length = ffi::PyBytes_Size(encoded.as_ptr()) as usize;
-        Ok(body(std::slice::from_raw_parts(ffi::PyBytes_AsString(encoded.as_ptr()).cast(), length)))
+        Ok(body(std::slice::from_raw_parts(
+            ffi::PyBytes_AsString(encoded.as_ptr()).cast(),
+            length,
+        )))
     }
 }

@@ -20,8 +20,14 @@ use crate::{decode, encode, guard, invoke, names, text};
 pub unsafe extern "C" fn pyr_intern(text: *const u8, length: usize, name: *mut pyr_name) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (text, name) = unsafe { (slice(text, length, "the name")?, place(name, "the place for the name")?) };
-        let text = std::str::from_utf8(text).map_err(|_| Fault::new(PYR_INVALID_TEXT, "the name is not UTF-8"))?;
+        let (text, name) = unsafe {
+            (
+                slice(text, length, "the name")?,
+                place(name, "the place for the name")?,
+            )
+        };
+        let text =
+            std::str::from_utf8(text).map_err(|_| Fault::new(PYR_INVALID_TEXT, "the name is not UTF-8"))?;
         *name = names::of_text(py, text)?;
         Ok(())
     })
@@ -83,8 +89,13 @@ pub unsafe extern "C" fn pyr_call(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (callable, args, out) =
-            unsafe { (cell(callable, "the callable")?, slice(args, cells(nargs, nkwargs), "args")?, result(out)?) };
+        let (callable, args, out) = unsafe {
+            (
+                cell(callable, "the callable")?,
+                slice(args, cells(nargs, nkwargs), "args")?,
+                result(out)?,
+            )
+        };
         let callable = if callable.tag == PYR_NAME || text::is_text(callable) {
             names::callable(py, callable)?
         } else {
@@ -118,7 +129,11 @@ pub unsafe extern "C" fn pyr_call_method(
         let (args, out) = unsafe { (slice(args, cells(nargs, nkwargs), "args")?, result(out)?) };
         let name = names::of_cell(py, name)?;
         let object = decode::value(py, object)?;
-        encode::result(invoke::call_method(object, &name, args, nargs as usize)?, flags, out)
+        encode::result(
+            invoke::call_method(object, &name, args, nargs as usize)?,
+            flags,
+            out,
+        )
     })
 }
 

@@ -20,7 +20,10 @@ pub unsafe extern "C" fn pyr_error_last(error: *mut pyr_error, with_traceback: i
     guard::outside(|| {
         // SAFETY: promised by the caller; NULL is refused.
         let Some(error) = (unsafe { error.as_mut() }) else {
-            return Err(Record::plain(PYR_NULL_ARGUMENT, "the place for the error is NULL"));
+            return Err(Record::plain(
+                PYR_NULL_ARGUMENT,
+                "the place for the error is NULL",
+            ));
         };
         let exception = take_exception(with_traceback != 0);
         *error = describe(&thread::current().record(), exception);
@@ -85,7 +88,11 @@ pub extern "C" fn pyr_error_clear() {
 /// # Safety
 /// `out` points to a writable result, or is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pyr_format_exception(exception: pyr_handle, flags: u32, out: *mut pyr_result) -> pyr_status {
+pub unsafe extern "C" fn pyr_format_exception(
+    exception: pyr_handle,
+    flags: u32,
+    out: *mut pyr_result,
+) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let out = unsafe { result(out)? };

@@ -105,10 +105,17 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u3
             return Err(Fault::null("the start options"));
         }
         if (&raw const (*options).size).read() != size_of::<pyr_start_options>() {
-            return Err(Fault::new(PYR_INVALID_SIZE, "the start options have a size this library does not know"));
+            return Err(Fault::new(
+                PYR_INVALID_SIZE,
+                "the start options have a size this library does not know",
+            ));
         }
         let options = &*options;
-        let executable = slice(options.executable, options.executable_length, "the executable's path")?;
+        let executable = slice(
+            options.executable,
+            options.executable_length,
+            "the executable's path",
+        )?;
         Ok((executable, options.flags))
     }
 }
@@ -148,7 +155,10 @@ pub extern "C" fn pyr_gil_release() -> pyr_status {
         if thread::current().release_hold() {
             Ok(())
         } else {
-            Err(Record::plain(PYR_GIL_NOT_HELD, "this thread does not hold the GIL"))
+            Err(Record::plain(
+                PYR_GIL_NOT_HELD,
+                "this thread does not hold the GIL",
+            ))
         }
     })
 }

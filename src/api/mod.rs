@@ -20,7 +20,11 @@ use crate::fault::Fault;
 ///
 /// # Safety
 /// `data` points to `length` readable values, or is NULL.
-pub(crate) unsafe fn slice<'a, T>(data: *const T, length: usize, what: &'static str) -> Result<&'a [T], Fault> {
+pub(crate) unsafe fn slice<'a, T>(
+    data: *const T,
+    length: usize,
+    what: &'static str,
+) -> Result<&'a [T], Fault> {
     match (data.is_null(), length) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(Fault::null(what)),

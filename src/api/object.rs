@@ -24,10 +24,13 @@ pub unsafe extern "C" fn pyr_getattr(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, name, out) = unsafe { (cell(object, "the object")?, cell(name, "the name")?, result(out)?) };
+        let (object, name, out) =
+            unsafe { (cell(object, "the object")?, cell(name, "the name")?, result(out)?) };
         let (object, name) = (decode::value(py, object)?, names::of_cell(py, name)?);
         // SAFETY: attached; both are alive.
-        let value = own(py, unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name.attribute()) })?;
+        let value = own(py, unsafe {
+            ffi::PyObject_GetAttr(object.as_ptr(), name.attribute())
+        })?;
         encode::result(value, flags, out)
     })
 }
@@ -46,8 +49,13 @@ pub unsafe extern "C" fn pyr_setattr(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, name, value) =
-            unsafe { (cell(object, "the object")?, cell(name, "the name")?, cell(value, "the value")?) };
+        let (object, name, value) = unsafe {
+            (
+                cell(object, "the object")?,
+                cell(name, "the name")?,
+                cell(value, "the value")?,
+            )
+        };
         let (object, name) = (decode::value(py, object)?, names::of_cell(py, name)?);
         let value = decode::value(py, value)?;
         // SAFETY: attached; all three are alive.
@@ -71,10 +79,17 @@ pub unsafe extern "C" fn pyr_getitem(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, key, out) = unsafe { (cell(object, "the object")?, cell(key, "the key")?, result(out)?) };
+        let (object, key, out) =
+            unsafe { (cell(object, "the object")?, cell(key, "the key")?, result(out)?) };
         let (object, key) = (decode::value(py, object)?, decode::value(py, key)?);
         // SAFETY: attached; both are alive.
-        encode::result(own(py, unsafe { ffi::PyObject_GetItem(object.as_ptr(), key.as_ptr()) })?, flags, out)
+        encode::result(
+            own(py, unsafe {
+                ffi::PyObject_GetItem(object.as_ptr(), key.as_ptr())
+            })?,
+            flags,
+            out,
+        )
     })
 }
 
@@ -93,9 +108,18 @@ pub unsafe extern "C" fn pyr_setitem(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, key, value) =
-            unsafe { (cell(object, "the object")?, cell(key, "the key")?, cell(value, "the value")?) };
-        let (object, key, value) = (decode::value(py, object)?, decode::value(py, key)?, decode::value(py, value)?);
+        let (object, key, value) = unsafe {
+            (
+                cell(object, "the object")?,
+                cell(key, "the key")?,
+                cell(value, "the value")?,
+            )
+        };
+        let (object, key, value) = (
+            decode::value(py, object)?,
+            decode::value(py, key)?,
+            decode::value(py, value)?,
+        );
         // SAFETY: attached; all three are alive.
         check(unsafe { ffi::PyObject_SetItem(object.as_ptr(), key.as_ptr(), value.as_ptr()) }).map(drop)
     })
@@ -109,7 +133,11 @@ pub unsafe extern "C" fn pyr_setitem(
 /// # Safety
 /// `value` can be read with all that it points to; `out` is writable. Either may be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pyr_convert(value: *const pyr_value, flags: u32, out: *mut pyr_result) -> pyr_status {
+pub unsafe extern "C" fn pyr_convert(
+    value: *const pyr_value,
+    flags: u32,
+    out: *mut pyr_result,
+) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (value, out) = unsafe { (cell(value, "the value")?, result(out)?) };
@@ -161,7 +189,11 @@ pub unsafe extern "C" fn pyr_repr(value: *const pyr_value, flags: u32, out: *mut
 /// # Safety
 /// `value` can be read with all that it points to; `out` is writable. Either may be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pyr_type_name(value: *const pyr_value, flags: u32, out: *mut pyr_result) -> pyr_status {
+pub unsafe extern "C" fn pyr_type_name(
+    value: *const pyr_value,
+    flags: u32,
+    out: *mut pyr_result,
+) -> pyr_status {
     // SAFETY: promised by the caller; the new str is handed over.
     unsafe {
         text_of(value, flags, out, |object| {
@@ -177,11 +209,20 @@ pub unsafe extern "C" fn pyr_type_name(value: *const pyr_value, flags: u32, out:
 /// # Safety
 /// `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pyr_is(left: *const pyr_value, right: *const pyr_value, same: *mut i32) -> pyr_status {
+pub unsafe extern "C" fn pyr_is(
+    left: *const pyr_value,
+    right: *const pyr_value,
+    same: *mut i32,
+) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (left, right, same) =
-            unsafe { (cell(left, "the left value")?, cell(right, "the right value")?, place(same, "same")?) };
+        let (left, right, same) = unsafe {
+            (
+                cell(left, "the left value")?,
+                cell(right, "the right value")?,
+                place(same, "same")?,
+            )
+        };
         *same = decode::value(py, left)?.is(&decode::value(py, right)?).into();
         Ok(())
     })
@@ -214,8 +255,12 @@ pub unsafe extern "C" fn pyr_import(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; a NULL name is refused.
-        let (name, alias) =
-            unsafe { (text::to_python(py, text::checked(cell(name, "the name")?)?)?, optional_text(py, alias)?) };
+        let (name, alias) = unsafe {
+            (
+                text::to_python(py, text::checked(cell(name, "the name")?)?)?,
+                optional_text(py, alias)?,
+            )
+        };
         let module = bridge::call(py, "import_module", (name, alias))?;
         // SAFETY: promised by the caller.
         unsafe { out.as_mut() }.map_or(Ok(()), |out| encode::result(module, flags, out))

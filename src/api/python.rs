@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
-use pyo3::ffi::{PyObject, PyThreadState, Py_ssize_t};
+use pyo3::ffi::{Py_ssize_t, PyObject, PyThreadState};
 
 type Vectorcall =
     unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
@@ -92,7 +92,9 @@ fn look_up() -> Symbols {
 /// Whether an interpreter exists in this process, ours or another's.
 pub(crate) fn is_running() -> bool {
     // SAFETY: may be called at any time.
-    symbols().is_initialized.is_some_and(|is_initialized| unsafe { is_initialized() } != 0)
+    symbols()
+        .is_initialized
+        .is_some_and(|is_initialized| unsafe { is_initialized() } != 0)
 }
 
 /// Python's own version text, such as `3.11.7 (main, ...) [GCC ...]`; empty when there is no libpython.
@@ -107,7 +109,9 @@ pub(crate) fn version() -> String {
 #[inline]
 pub(crate) fn current_thread_state() -> *mut PyThreadState {
     // SAFETY: reads one pointer.
-    symbols().current_state.map_or(std::ptr::null_mut(), |get| unsafe { get() })
+    symbols()
+        .current_state
+        .map_or(std::ptr::null_mut(), |get| unsafe { get() })
 }
 
 /// Delete the current thread state and release the GIL.
