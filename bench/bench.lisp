@@ -1,7 +1,8 @@
 ;;;; What a call costs, as ratios to CPython's own loop in the same run.
 ;;;;
 ;;;; Each row times a Lisp form and a Python statement by turns, several times, each time long enough to
-;;;; be measured, and takes the best of each. The Python statement is run by timeit in this process.
+;;;; be measured, and takes the best of each. The Python statement is the body of `for i in range(count)` in a function, in this
+;;;; process; I is the loop's variable on both sides.
 
 (defpackage #:pyrite/bench
   (:use #:cl #:pyrite)
@@ -9,20 +10,20 @@
 
 (in-package #:pyrite/bench)
 
-(defparameter *rounds* 7 "How often each side of a row is timed.")
+(defparameter *rounds* 9 "How often each side of a row is timed.")
 (defparameter *seconds* 0.05d0 "How long one timing takes at the least.")
 
 (defvar *rows* '() "The rows, last first: (NAME FUNCTION STATEMENT LIMIT).")
 
-(defmacro define-row (name limit statement form &key (bindings '()) (around '(progn)))
-  "A row NAME: FORM with BINDINGS in a loop within AROUND, against the Python STATEMENT.
+(defmacro define-row (name limit statement form &key (bindings '()) (around '()))
+  "A row NAME: FORM with BINDINGS in a loop within the macros AROUND, against the Python STATEMENT.
 
 LIMIT is the ratio that the project promises, or NIL."
   `(push (list ,name
                (lambda (count)
                  (declare (type fixnum count) (optimize speed))
                  (let* ,bindings
-                   (,@around (dotimes (i count) ,form))))
+                   ,(reduce #'list around :from-end t :initial-value `(dotimes (i count) ,form))))
                ,statement ,limit)
          *rows*))
 
@@ -74,10 +75,15 @@ LIMIT is the ratio that the project promises, or NIL."
 
 (defun prepare ()
   (pystart)
-  (mapc #'import-module '("math" "marshal" "numpy" "time" "timeit"))
+  (mapc #'import-module '("math" "marshal" "numpy" "time"))
   (raw-pyexec "
 def bench_time(statement, count):
-    return timeit.Timer(statement, globals=globals()).timeit(count)
+    names = dict(globals())
+    exec('def loop(count):\\n for i in range(count): ' + statement, names)
+    loop = names['loop']
+    start = time.perf_counter()
+    loop(count)
+    return time.perf_counter() - start
 def ident(x): return x
 def drop(x): pass
 def keyword(a, key=None): return a
@@ -109,15 +115,21 @@ def give_large(): return large
 
 ;;; Calls
 
-(define-row "call math.sin by name" 3 "math.sin(1)" (pycall "math.sin" 1))
-(define-row "call math.sin by name, GIL held" 2 "math.sin(1)" (pycall "math.sin" 1)
+(define-row "call math.sin by name" 3 "math.sin(i)" (pycall "math.sin" i))
+(define-row "call math.sin by name, GIL held" 2 "math.sin(i)" (pycall "math.sin" i)
   :around (with-python-gil))
-(define-row "call str of an integer" nil "str(12345)" (pycall "str" 12345))
+(define-row "... float traps masked" nil "math.sin(i)" (pycall "math.sin" i)
+  :around (with-float-traps-masked))
+(define-row "... GIL held, float traps masked" nil "math.sin(i)" (pycall "math.sin" i)
+  :around (with-float-traps-masked with-python-gil))
+(define-row "call str of an integer" nil "str(i)" (pycall "str" i))
 (define-row "call with a keyword argument" 6 "keyword(1, key=2)" (pycall "keyword" 1 :key 2))
 (define-row "call a method" 6 "thing.method(1)" (pymethod thing "method" 1)
   :bindings ((thing (pyvalue "thing"))))
 (define-row "get an attribute" 6 "thing.x" (pyslot-value thing "x")
   :bindings ((thing (pyvalue "thing"))))
+(define-row "... float traps masked" nil "thing.x" (pyslot-value thing "x")
+  :bindings ((thing (pyvalue "thing"))) :around (with-float-traps-masked))
 (define-row "look up a name" nil "answer" (pyvalue "answer"))
 (define-row "look up a dotted name" nil "math.pi" (pyvalue "math.pi"))
 

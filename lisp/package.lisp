@@ -18,7 +18,7 @@
    ;; Names
    #:pythonize-name
    ;; Threads
-   #:with-python-gil
+   #:with-python-gil #:with-float-traps-masked
    ;; Conditions
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
    #:simple-pyerror

@@ -49,6 +49,7 @@
                (:file "wrapper")
                (:file "print")
                (:file "encode")
+               (:file "refusals")
                (:file "decode")
                (:file "arrays")
                (:file "random")

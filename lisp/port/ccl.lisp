@@ -10,6 +10,15 @@
 (defmacro without-interrupts (&body body)
   `(ccl:without-interrupts ,@body))
 
+(defmacro with-float-traps-masked (&body body)
+  (let ((modes (gensym "MODES")))
+    `(let ((,modes (ccl:get-fpu-mode)))
+       (unwind-protect
+            (progn (ccl:set-fpu-mode :overflow nil :underflow nil :division-by-zero nil
+                                     :invalid nil :inexact nil)
+                   ,@body)
+         (apply #'ccl:set-fpu-mode ,modes)))))
+
 (defconstant +uses-x87+ nil
   "Whether code of this implementation may compute with the x87 unit.")
 

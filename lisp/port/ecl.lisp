@@ -9,6 +9,12 @@
 (defmacro without-interrupts (&body body)
   `(mp:without-interrupts ,@body))
 
+(defmacro with-float-traps-masked (&body body)
+  (let ((traps (gensym "TRAPS")))
+    `(let ((,traps (si:trap-fpe 'last t)))
+       (unwind-protect (progn (si:trap-fpe t nil) ,@body)
+         (si:trap-fpe ,traps t)))))
+
 (defconstant +uses-x87+ t
   "Whether code of this implementation may compute with the x87 unit.")
 

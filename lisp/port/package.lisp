@@ -6,9 +6,11 @@
   (:export
    ;; (define-global NAME VALUE DOCUMENTATION): a global variable that is never bound dynamically.
    #:define-global
-   ;; (without-interrupts . BODY): no interrupt of this thread runs Lisp code until BODY is done.
-   ;; Unwinding across Python's frames would destroy the interpreter.
+   ;; (without-interrupts . BODY): no interrupt of this thread runs Lisp code until BODY, a foreign
+   ;; call, has returned. Unwinding across Python's frames would destroy the interpreter.
    #:without-interrupts
+   ;; (with-float-traps-masked . BODY): no floating-point exception of this thread signals in BODY.
+   #:with-float-traps-masked
    ;; +USES-X87+: whether code of this implementation may compute with the x87 unit.
    #:+uses-x87+
    ;; (with-pins (PINS) . BODY): PINS is something that PIN can put objects in until BODY is done.

@@ -6,7 +6,17 @@
   `(sb-ext:defglobal ,name ,value ,@(when documentation (list documentation))))
 
 (defmacro without-interrupts (&body body)
-  `(sb-sys:without-interrupts ,@body))
+  ;; As SB-SYS:WITHOUT-INTERRUPTS, less what a body needs that may be unwound: a foreign call that
+  ;; nothing unwinds across returns once.
+  `(multiple-value-prog1
+       (let ((sb-sys:*interrupts-enabled* nil) (sb-sys:*allow-with-interrupts* nil))
+         ,@body)
+     (when (and sb-sys:*interrupts-enabled* sb-sys:*interrupt-pending*)
+       (sb-unix::receive-pending-interrupt))))
+
+(defmacro with-float-traps-masked (&body body)
+  `(sb-int:with-float-traps-masked (:overflow :underflow :invalid :divide-by-zero :inexact)
+     ,@body))
 
 ;;; The garbage collector neither moves nor frees an object whose address stands on a live thread's
 ;;; control stack. A dynamic-extent vector is on it. This holds where the collector scans the stack
