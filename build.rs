@@ -11,13 +11,23 @@ fn main() {
     }
     let mut builder = cbindgen::Builder::new()
         .with_config(cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml"));
-    for source in ["abi", "api/lifecycle", "api/call", "api/object", "api/eval", "api/handle", "api/error"] {
+    for source in [
+        "abi",
+        "api/lifecycle",
+        "api/call",
+        "api/object",
+        "api/eval",
+        "api/handle",
+        "api/error",
+    ] {
         builder = builder.with_src(root.join("src").join(source).with_extension("rs"));
     }
     let mut header = Vec::new();
     builder.generate().expect("the header").write(&mut header);
     // Rust's heading for what a caller must see to means nothing in C.
-    let header = String::from_utf8(header).expect("UTF-8").replace(" * # Safety\n * ", " * Requires: ");
+    let header = String::from_utf8(header)
+        .expect("UTF-8")
+        .replace(" * # Safety\n * ", " * Requires: ");
     std::fs::write(out.join("pyrite.h"), header).expect("OUT_DIR is writable");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libpyrite.so.0");

@@ -50,12 +50,12 @@
 #define PYR_ABI_MINIMUM 65536
 
 /**
- * How deep containers may be nested in a conversion.
+ * How deep containers may be nested in a conversion; 1000 in the key of a dict.
  */
 #define PYR_MAXIMUM_DEPTH 1000000
 
 /**
- * How many bytes of short text or items fit in a result without memory of its own.
+ * How many bytes of text fit in a result without memory of its own.
  */
 #define PYR_SCRATCH 488
 
@@ -239,7 +239,8 @@ typedef struct pyr_result {
 /**
  * What went wrong last on this thread; see `pyr_error_last`.
  *
- * All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread.
+ * All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread, or the
+ * next `pyr_error_last`. Empty text is NULL and 0.
  */
 typedef struct pyr_error {
     /**
@@ -276,7 +277,7 @@ typedef struct pyr_error {
      */
     size_t traceback_length;
     /**
-     * A handle on the exception, yours to release; 0 when there is none or it was taken already.
+     * A handle on the exception, yours to release; 0 when there is none.
      */
     pyr_handle exception;
 } pyr_error;
@@ -372,6 +373,11 @@ typedef struct pyr_error {
 #define PYR_INVALID_ARRAY 17
 
 /**
+ * A flag that this library does not know, or a reserved field that is not 0.
+ */
+#define PYR_INVALID_FLAGS 18
+
+/**
  * Python's `None`.
  */
 #define PYR_NONE 1
@@ -432,7 +438,8 @@ typedef struct pyr_error {
 #define PYR_HANDLE 12
 
 /**
- * A prepared name: `of.name`. Only where a callable or an attribute name is wanted.
+ * A prepared name: `of.name`. Where a callable or an attribute name is wanted, or as an argument, which
+ * then is the value that the name has.
  */
 #define PYR_NAME 13
 
@@ -552,21 +559,24 @@ size_t pyr_layout(uint32_t *numbers,
  * was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
  * `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
  * left as they are. Any thread may call this; several at once start one interpreter. When Python runs
- * already, nothing happens; an interpreter that somebody else started is used as it is.
+ * already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
+ * inside Python's own start, CPython may refuse to be started again in the same process.
  *
- * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_START_FAILED` or
- * `PYR_UNSUPPORTED_PYTHON`.
+ * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_START_FAILED`
+ * (there is no such executable, say) or `PYR_UNSUPPORTED_PYTHON`.
  *
  * Requires: `options` points to a readable `pyr_start_options`, or is NULL.
  */
 pyr_status pyr_start(const struct pyr_start_options *options);
 
 /**
- * Stop: empty `__main__`, run Python's garbage collector, make every handle stale.
+ * Stop: empty `__main__` (but for `sys`, which is always there), run Python's garbage collector, make
+ * every handle stale.
  *
  * The interpreter itself stays, since extension modules do not survive its end: `pyr_start` resumes
  * at once. Until then every other call returns `PYR_NOT_RUNNING`. Names (`pyr_intern`) stay valid.
- * Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run.
+ * Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run; or
+ * `PYR_START_FAILED` when another thread is stopping Python and this one holds the GIL that it needs.
  */
 pyr_status pyr_stop(void);
 
@@ -735,11 +745,14 @@ pyr_status pyr_setitem(const struct pyr_value *object,
  * Turn a value into the form that `flags` ask for: the object behind a `PYR_HANDLE` into its value,
  * or with `PYR_REMOTE` any value into a handle on a Python object.
  *
- * Returns `PYR_OK`, or a status for a bad argument.
+ * Returns `PYR_OK`, `PYR_PYTHON_ERROR` when Python cannot make or read the value (an unhashable key,
+ * say), or a status for a bad argument.
  *
  * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
  */
-pyr_status pyr_convert(const struct pyr_value *value, uint32_t flags, struct pyr_result *out);
+pyr_status pyr_convert(const struct pyr_value *value,
+                       uint32_t flags,
+                       struct pyr_result *out);
 
 /**
  * `str(value)`, as text. `flags`: `PYR_AS_UCS4`. Returns `PYR_OK` or `PYR_PYTHON_ERROR`, or a status
@@ -768,7 +781,8 @@ pyr_status pyr_type_name(const struct pyr_value *value, uint32_t flags, struct p
 /**
  * Whether two values are the same Python object: `same` gets 1 or 0.
  *
- * Returns `PYR_OK`, or a status for a bad argument.
+ * Returns `PYR_OK`, `PYR_PYTHON_ERROR` when Python cannot make one of them, or a status for a bad
+ * argument.
  *
  * Requires: `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
  */
@@ -839,8 +853,9 @@ pyr_status pyr_retain(pyr_handle handle);
  * Give one hold of `handle` back.
  *
  * Made for finalizers: never blocks, needs no GIL, runs no Python code, and may be called on any
- * thread at any time, also while Python does not run. The object is let go of by the next call that
- * enters Python. A handle that is stale or made up does no harm. Returns `PYR_OK`.
+ * thread at any time, also while Python does not run. Each call that enters Python pays up to 1024 such
+ * debts first; until its turn comes the handle still works. A handle that is stale or made up does no
+ * harm. Returns `PYR_OK`.
  */
 pyr_status pyr_release(pyr_handle handle);
 
@@ -858,8 +873,11 @@ pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_co
  * What went wrong in the last failing call of this thread.
  *
  * With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next
- * failing call on this thread. The handle on the exception is yours to release; asking again gives 0
- * in its place. Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
+ * failing call on this thread, and until this function is called again. The exception, which may hold
+ * large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it is
+ * yours to release.
+ *
+ * Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
  * `PYR_NULL_ARGUMENT`.
  *
  * Requires: `error` points to a writable `pyr_error`, or is NULL.

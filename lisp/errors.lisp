@@ -13,19 +13,20 @@
                                              :count length :encoding :utf-8)))))
 
 (defun last-error ()
-  "The status, type name, message and exception (a wrapper or NIL) of this thread's last failure."
+  "The type name, message and exception (a wrapper or NIL) of this thread's last failure, which is
+forgotten: from now on only the wrapper keeps the exception alive, with all that it refers to."
   (cffi:with-foreign-pointer (error +error-size+)
     (%error-last error 0)
     (let ((handle (cffi:mem-ref error :uint64 +error-exception+)))
-      (values (cffi:mem-ref error :uint32)
-              (foreign-text error +error-type-name+)
-              (foreign-text error +error-message+)
-              (unless (zerop handle) (make-wrapper handle))))))
+      (multiple-value-prog1
+          (values (foreign-text error +error-type-name+)
+                  (foreign-text error +error-message+)
+                  (unless (zerop handle) (make-wrapper handle)))
+        (%error-clear)))))
 
 (defun signal-status (status)
   "Signal the condition for STATUS, which a call of this thread just returned."
-  (multiple-value-bind (last type message exception) (last-error)
-    (declare (ignore last))
+  (multiple-value-bind (type message exception) (last-error)
     (case status
       (#.+python-error+
        (error 'simple-pyerror :type type :message message :value exception))

@@ -11,7 +11,7 @@
   (+ok+ 0) (+python-error+ 1) (+null-argument+ 2) (+invalid-handle+ 3) (+stale-handle+ 4)
   (+invalid-tag+ 5) (+invalid-text+ 6) (+invalid-size+ 7) (+not-running+ 8) (+start-failed+ 9)
   (+unsupported-python+ 10) (+invalid-name+ 11) (+circular+ 12) (+too-deep+ 13) (+changed+ 14)
-  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17))
+  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17) (+invalid-flags+ 18))
 
 ;;; Tags
 (define-numbers
@@ -152,6 +152,9 @@
 
 (define-foreign %error-last "pyr_error_last" :uint32 ((error :pointer) (with-traceback :int32))
   "What went wrong last on this thread.")
+
+(define-foreign %error-clear "pyr_error_clear" :void ()
+  "Forget what went wrong last on this thread.")
 
 (define-foreign %format-exception "pyr_format_exception" :uint32
     ((exception :uint64) (flags :uint32) (out :pointer))

@@ -53,8 +53,10 @@ pub const PYR_GIL_NOT_HELD: pyr_status = 15;
 pub const PYR_PANIC: pyr_status = 16;
 /// An array whose element type or dimensions cannot be converted.
 pub const PYR_INVALID_ARRAY: pyr_status = 17;
+/// A flag that this library does not know, or a reserved field that is not 0.
+pub const PYR_INVALID_FLAGS: pyr_status = 18;
 
-/// How deep containers may be nested in a conversion.
+/// How deep containers may be nested in a conversion; 1000 in the key of a dict.
 pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
 
 /// A reference to a Python object: an integer, never a pointer. 0 is no handle.
@@ -93,7 +95,8 @@ pub const PYR_TUPLE: pyr_tag = 10;
 pub const PYR_DICT: pyr_tag = 11;
 /// Any object: `of.handle`. In a result the handle is yours to release.
 pub const PYR_HANDLE: pyr_tag = 12;
-/// A prepared name: `of.name`. Only where a callable or an attribute name is wanted.
+/// A prepared name: `of.name`. Where a callable or an attribute name is wanted, or as an argument, which
+/// then is the value that the name has.
 pub const PYR_NAME: pyr_tag = 13;
 /// Bytes: `of.bytes`, `aux` bytes.
 pub const PYR_BYTES: pyr_tag = 14;
@@ -181,7 +184,7 @@ pub struct pyr_value {
     pub of: pyr_payload,
 }
 
-/// How many bytes of short text or items fit in a result without memory of its own.
+/// How many bytes of text fit in a result without memory of its own.
 pub const PYR_SCRATCH: usize = 488;
 
 /// The value that a call gave. Yours, to be given to `pyr_result_free` once read.
@@ -201,7 +204,8 @@ pub struct pyr_result {
 
 /// What went wrong last on this thread; see `pyr_error_last`.
 ///
-/// All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread.
+/// All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread, or the
+/// next `pyr_error_last`. Empty text is NULL and 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pyr_error {
@@ -222,7 +226,7 @@ pub struct pyr_error {
     pub traceback: *const u8,
     /// Its length in bytes.
     pub traceback_length: usize,
-    /// A handle on the exception, yours to release; 0 when there is none or it was taken already.
+    /// A handle on the exception, yours to release; 0 when there is none.
     pub exception: pyr_handle,
 }
 
@@ -260,6 +264,9 @@ const _: () = {
     assert!(size_of::<pyr_error>() == 64);
     assert!(size_of::<pyr_start_options>() == 32);
 };
+
+/// The flags of a call that this library knows.
+pub(crate) const CALL_FLAGS: u32 = PYR_REMOTE | PYR_AS_UCS4;
 
 impl pyr_value {
     /// A cell of `tag` with an integer payload.

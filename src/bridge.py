@@ -23,18 +23,25 @@ def import_module(name, alias):
     return module
 
 
+def normalize(name):
+    """`name` as Python has it when it is an identifier in source."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", name)
+
+
 def import_function(name, module_name, alias):
     """Bind `name` of a module in __main__ as `from module_name import name [as alias]` does."""
-    module = importlib.import_module(module_name)
+    # With a list of names, submodules among them are imported, too.
+    module = __import__(module_name, main, None, [name])
     try:
         value = getattr(module, name)
     except AttributeError:
-        submodule = sys.modules.get(module_name + "." + name)
-        if submodule is None:
+        value = sys.modules.get(module_name + "." + name)
+        if value is None:
             raise ImportError(
                 "cannot import name %r from %r" % (name, module_name), name=module_name
             ) from None
-        value = submodule
     main[sys.intern(alias or name)] = value
     return value
 

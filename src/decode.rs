@@ -81,10 +81,22 @@ struct Frame<'py, 'a> {
     next: usize,
     /// In a dict, the key whose value comes next.
     key: Option<Bound<'py, PyAny>>,
+    /// How deep inside the key of a dict this is; 0 when it is in none.
+    key_depth: u32,
+}
+
+/// How deep the key of a dict may be nested: Python's hash of a tuple is recursive.
+const MAXIMUM_KEY_DEPTH: u32 = 1000;
+
+fn too_deep(what: &str) -> Fault {
+    Fault::new(PYR_TOO_DEEP, format!("{what} nested too deeply"))
 }
 
 impl<'py> Frame<'py, '_> {
-    fn new(py: Python<'py>, cell: &pyr_value) -> Result<Self, Fault> {
+    fn new(py: Python<'py>, cell: &pyr_value, key_depth: u32) -> Result<Self, Fault> {
+        if key_depth > MAXIMUM_KEY_DEPTH {
+            return Err(too_deep("the key of a dict is"));
+        }
         let length = cell.aux as usize;
         let cells = if cell.tag == PYR_DICT { length * 2 } else { length };
         // SAFETY: the tag says that `items` was set, and to how many cells; NULL is refused.
@@ -103,7 +115,18 @@ impl<'py> Frame<'py, '_> {
             items,
             next: 0,
             key: None,
+            key_depth,
         })
+    }
+
+    /// The key depth of a container that is the next item.
+    fn inner_key_depth(&self) -> u32 {
+        let is_key = self.tag == PYR_DICT && self.key.is_none();
+        if is_key || self.key_depth > 0 {
+            self.key_depth + 1
+        } else {
+            0
+        }
     }
 
     /// Put `item` in the next place.
@@ -131,21 +154,21 @@ impl<'py> Frame<'py, '_> {
 /// The container that `root` holds.
 fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
     let mut outer: Vec<Frame<'py, '_>> = Vec::new();
-    let mut frame = Frame::new(py, root)?;
+    let mut frame = Frame::new(py, root, 0)?;
     loop {
         let items = frame.items;
         let mut inner = None;
         while let Some(cell) = items.get(frame.next) {
             if matches!(cell.tag, PYR_LIST | PYR_TUPLE | PYR_DICT) {
-                inner = Some(Frame::new(py, cell)?);
+                inner = Some(Frame::new(py, cell, frame.inner_key_depth())?);
                 break;
             }
             let item = leaf(py, cell)?;
             frame.put(item)?;
         }
         if let Some(inner) = inner {
-            if outer.len() >= PYR_MAXIMUM_DEPTH as usize {
-                return Err(Fault::new(PYR_TOO_DEEP, "containers are nested too deeply"));
+            if outer.len() + 2 > PYR_MAXIMUM_DEPTH as usize {
+                return Err(too_deep("containers are"));
             }
             outer.push(std::mem::replace(&mut frame, inner));
         } else {

@@ -281,5 +281,9 @@ pub(crate) fn text_of(
     flags: u32,
     out: &mut pyr_result,
 ) -> Result<(), Fault> {
-    result(own(py, text)?, flags & !PYR_REMOTE, out)
+    let text = own(py, text)?;
+    // `__str__` may give an instance of a subclass, which would not be text.
+    // SAFETY: attached; the object is a str, as `PyObject_Str` and its like see to.
+    let text = own(py, unsafe { ffi::PyUnicode_FromObject(text.as_ptr()) })?;
+    result(text, flags & !PYR_REMOTE, out)
 }

@@ -101,7 +101,7 @@ mod imp {
         if mxcsr != MXCSR_DEFAULT || read_mxcsr() != mxcsr {
             write_mxcsr(mxcsr);
         }
-        if x87 != X87_DEFAULT {
+        if !IGNORE_X87.load(Ordering::Relaxed) && read_x87() != x87 {
             write_x87(x87);
         }
     }

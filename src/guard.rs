@@ -4,7 +4,7 @@
 //! exceptions, attach the thread, pay some of the release queue's debts, run the body with panics
 //! caught, turn its failure into a status and a record, detach, put the host's environment back.
 
-use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::Python;
@@ -28,16 +28,30 @@ pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
 pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     let host = FpEnv::enter();
     let thread = thread::current();
-    thread.attach();
+    let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
     release::drain();
     let status = match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(())) => PYR_OK,
         Ok(Err(fault)) => record(py, fault),
-        Err(panic) => record(py, Fault::message(panic_message(&*panic))),
+        Err(_) => record(py, Fault::message(panic_message())),
     };
-    thread.detach();
+    thread.detach(taken);
+    host.restore();
+    status
+}
+
+/// Attach the thread until it gives this hold back.
+pub(crate) fn hold() -> pyr_status {
+    if !interp::is_running() {
+        return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
+    }
+    let host = FpEnv::enter();
+    let status = outside(|| {
+        thread::current().hold();
+        Ok(())
+    });
     host.restore();
     status
 }
@@ -47,7 +61,7 @@ pub(crate) fn outside(body: impl FnOnce() -> Result<(), Record>) -> pyr_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => PYR_OK,
         Ok(Err(record)) => fail(record),
-        Err(panic) => fail(Record::plain(PYR_PANIC, panic_message(&*panic))),
+        Err(_) => fail(Record::plain(PYR_PANIC, panic_message())),
     }
 }
 
@@ -63,14 +77,22 @@ pub(crate) fn fail(record: Record) -> pyr_status {
 fn record(py: Python<'_>, fault: Fault) -> pyr_status {
     // Describing an exception runs its `__str__`: that may panic no more than the body may.
     let record = catch_unwind(AssertUnwindSafe(|| Record::of(py, fault)))
-        .unwrap_or_else(|panic| Record::plain(PYR_PANIC, panic_message(&*panic)));
+        .unwrap_or_else(|_| Record::plain(PYR_PANIC, panic_message()));
     fail(record)
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
+thread_local! {
+    /// What the last panic of this thread said, and where.
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Have panics, all of which are caught, noted for their status instead of printed.
+pub(crate) fn quiet_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        PANIC.with_borrow_mut(|panic| *panic = info.to_string());
+    }));
+}
+
+fn panic_message() -> String {
+    PANIC.with_borrow_mut(std::mem::take)
 }

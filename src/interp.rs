@@ -4,9 +4,12 @@
 //! `__main__` is emptied, and starting again is instant. `Py_Finalize` is never called: numpy and many
 //! others do not survive it.
 
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use pyo3::Python;
 
@@ -33,25 +36,38 @@ pub(crate) fn is_running() -> bool {
 
 /// Start Python as `executable` would run, or resume after a stop. Late comers wait for the first.
 pub(crate) fn start(executable: &[u8], flags: u32) -> Result<(), Record> {
-    if is_running() {
+    loop {
+        if is_running() {
+            return Ok(());
+        }
+        await_stop()?;
+        let _starting = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match STATE.load(Ordering::Acquire) {
+            // Another thread was faster, with starting or with stopping again.
+            RUNNING | STOPPING => continue,
+            STOPPED => {}
+            _ => {
+                guard::quiet_panics();
+                fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
+                first_start(executable)?;
+            }
+        }
+        STATE.store(RUNNING, Ordering::Release);
         return Ok(());
     }
-    let _starting = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    match STATE.load(Ordering::Acquire) {
-        RUNNING => return Ok(()),
-        STOPPED => {}
-        STOPPING => {
+}
+
+/// Wait while another thread is stopping Python. It needs the GIL: who has that cannot wait.
+fn await_stop() -> Result<(), Record> {
+    while STATE.load(Ordering::Acquire) == STOPPING {
+        if thread::current().is_attached() {
             return Err(Record::plain(
                 PYR_START_FAILED,
-                "another thread is stopping Python",
+                "Python is being stopped, and this thread holds the GIL",
             ));
         }
-        _ => {
-            fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
-            first_start(executable)?;
-        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    STATE.store(RUNNING, Ordering::Release);
     Ok(())
 }
 
@@ -70,9 +86,7 @@ fn first_start(executable: &[u8]) -> Result<(), Record> {
 /// Load the bridge, with the GIL that initialisation left held or that is taken now.
 fn attach_first(adopted: bool) -> Result<(), Record> {
     let thread = thread::current();
-    if adopted {
-        thread.attach();
-    }
+    let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
     let started = bridge::start(py).map_err(|fault| {
@@ -83,7 +97,7 @@ fn attach_first(adopted: bool) -> Result<(), Record> {
         }
     });
     if adopted {
-        thread.detach();
+        thread.detach(taken);
     } else {
         thread.adopt_started();
     }
@@ -122,6 +136,12 @@ fn check_version() -> Result<(), Record> {
 fn initialize(executable: &[u8]) -> Result<(), Record> {
     let failed = |why: &str| Record::plain(PYR_START_FAILED, why);
     let executable = CString::new(executable).map_err(|_| failed("the executable's path contains a NUL"))?;
+    if !Path::new(OsStr::from_bytes(executable.as_bytes())).is_file() {
+        return Err(failed(&format!(
+            "there is no executable {}",
+            executable.to_string_lossy()
+        )));
+    }
     let mut arguments: Vec<*const c_char> = vec![executable.as_ptr()];
     if std::env::var_os("PYTHONUTF8").is_none() {
         // Text files are UTF-8 whatever the locale, as Python 3.15 makes it for all.
@@ -172,8 +192,12 @@ fn describe(status: &PyStatus) -> Option<String> {
     )
 }
 
-/// The process's signal handlers, which belong to the host: initialisation installs its own.
-struct SignalHandlers(Vec<(i32, libc::sigaction)>);
+/// The process's signal handlers and this thread's signal stack, which belong to the host:
+/// initialisation installs its own.
+struct SignalHandlers {
+    handlers: Vec<(i32, libc::sigaction)>,
+    stack: libc::stack_t,
+}
 
 impl SignalHandlers {
     fn save() -> Self {
@@ -184,11 +208,22 @@ impl SignalHandlers {
                 (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some((signal, action))
             }
         });
-        Self(handlers.collect())
+        // SAFETY: an all-zero stack_t is valid; with no new stack, the call only reads.
+        let stack = unsafe {
+            let mut stack = std::mem::zeroed::<libc::stack_t>();
+            libc::sigaltstack(std::ptr::null(), &raw mut stack);
+            stack
+        };
+        Self {
+            handlers: handlers.collect(),
+            stack,
+        }
     }
 
     fn restore(self) {
-        for (signal, action) in self.0 {
+        // SAFETY: puts back what was there.
+        unsafe { libc::sigaltstack(&raw const self.stack, std::ptr::null_mut()) };
+        for (signal, action) in self.handlers {
             // SAFETY: puts back what was there. The kernel refuses SIGKILL and SIGSTOP, which is fine.
             unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
         }
@@ -198,11 +233,9 @@ impl SignalHandlers {
 /// Stop: no call enters until the next start, old handles are stale, `__main__` is empty.
 pub(crate) fn stop() -> pyr_status {
     // No lock is held while waiting for the GIL: whoever has it may want to start or stop, too.
-    if STATE
-        .compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire)
-        .is_err()
-    {
-        return PYR_OK;
+    let stopping = STATE.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire);
+    if stopping.is_err() {
+        return await_stop().map_or_else(guard::fail, |()| PYR_OK);
     }
     let status = guard::enter_unchecked(|py| {
         objects::clear(py);

@@ -85,11 +85,19 @@ impl<'py> Arguments<'py> {
         // SAFETY: attached.
         let names = own(py, unsafe { ffi::PyTuple_New((pairs.len() / 2) as isize) })?;
         for (index, pair) in pairs.chunks_exact(2).enumerate() {
-            let name = names::of_cell(py, &pair[0])?.attribute();
+            let name = names::of_cell(py, &pair[0])?;
             // SAFETY: attached; the str is alive; the new tuple takes the reference added here.
             unsafe {
-                ffi::Py_INCREF(name);
-                ffi::PyTuple_SetItem(names.as_ptr(), index as isize, name);
+                ffi::Py_INCREF(name.attribute());
+                ffi::PyTuple_SetItem(names.as_ptr(), index as isize, name.attribute());
+            }
+            if pairs[..2 * index]
+                .chunks_exact(2)
+                .any(|earlier| same_name(py, &earlier[0], &name))
+            {
+                let what = format!("keyword argument repeated: {}", name.text());
+                pyo3::exceptions::PyTypeError::new_err(what).restore(py);
+                return Err(Fault::Python);
             }
             let value = decode::value(py, &pair[1])?;
             self.push(value);
@@ -167,6 +175,11 @@ impl Drop for Arguments<'_> {
             unsafe { ffi::Py_DECREF(argument.assume_init()) };
         }
     }
+}
+
+/// Whether the name in `cell` is `name`.
+fn same_name(py: Python<'_>, cell: &pyr_value, name: &names::Name) -> bool {
+    names::of_cell(py, cell).is_ok_and(|other| other.text() == name.text())
 }
 
 /// Call `callable` with `nargs` cells of positional arguments, then pairs for keyword arguments.

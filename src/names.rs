@@ -4,6 +4,7 @@
 //! always seen: first part in `__main__`, then in builtins, the rest by attribute. A text that is not a
 //! dotted name can be an attribute, or be called: then it is source, and its code is kept.
 
+use std::borrow::Cow;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -39,12 +40,18 @@ struct Part {
     plain: bool,
 }
 
+impl Drop for Part {
+    fn drop(&mut self) {
+        // SAFETY: the thread is attached; the reference is this struct's own.
+        unsafe { ffi::Py_DECREF(self.text) };
+    }
+}
+
 impl Drop for Name {
     fn drop(&mut self) {
         // SAFETY: the thread is attached; the references are this struct's own.
         unsafe {
             ffi::Py_XDECREF(self.code.get());
-            self.parts.iter().for_each(|part| ffi::Py_DECREF(part.text));
             ffi::Py_DECREF(self.whole);
         }
     }
@@ -87,7 +94,7 @@ fn names() -> &'static mut Names {
     // SAFETY: the caller holds the GIL; see above for re-entrance.
     unsafe { &mut *TABLE.0.get() }.get_or_insert_with(|| Names {
         // Like a handle, a name is below 2^62.
-        epoch: (objects::first_epoch() & 0x3F_FFFF) << 40,
+        epoch: (objects::epoch() & 0x3F_FFFF) << 40,
         list: Vec::new(),
         numbers: HashMap::new(),
     })
@@ -102,13 +109,23 @@ impl Names {
     }
 }
 
-/// Whether `text` is identifiers joined by dots.
-fn is_dotted(text: &str) -> bool {
-    text.split('.').all(|part| {
-        let mut characters = part.chars();
-        characters.next().is_some_and(|c| c == '_' || c.is_alphabetic())
-            && characters.all(|c| c == '_' || c.is_alphanumeric())
-    })
+/// The identifiers that `text`, a dotted name, is made of; none when it is something else.
+fn parts_of(py: Python<'_>, text: &str) -> Result<Box<[Part]>, Fault> {
+    let normal = if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        // As Python does with identifiers in source.
+        Cow::Owned(bridge::call(py, "normalize", (text,))?.extract::<String>()?)
+    };
+    let parts = normal
+        .split('.')
+        .map(|part| part_of(py, part))
+        .collect::<Result<Box<_>, _>>()?;
+    // SAFETY: attached; the parts are live strs.
+    let dotted = parts
+        .iter()
+        .all(|part| unsafe { ffi::PyUnicode_IsIdentifier(part.text) } == 1);
+    Ok(if dotted { parts } else { Box::default() })
 }
 
 /// An interned str of `text`, the reference the caller's.
@@ -131,13 +148,7 @@ fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
 }
 
 fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
-    let parts = if is_dotted(text) {
-        text.split('.')
-            .map(|part| part_of(py, part))
-            .collect::<Result<_, _>>()?
-    } else {
-        Box::default()
-    };
+    let parts = parts_of(py, text)?;
     Ok(Name {
         text: text.to_owned(),
         whole: intern(py, text)?,
@@ -205,6 +216,11 @@ pub(crate) fn of_cell(py: Python<'_>, cell: &pyr_value) -> Result<Known, Fault> 
 }
 
 impl Name {
+    /// The name as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The name as an attribute name.
     #[inline]
     pub(crate) fn attribute(&self) -> *mut ffi::PyObject {

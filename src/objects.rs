@@ -21,10 +21,10 @@ unsafe impl Sync for Table {}
 // SAFETY: see above; the pointers in it are used under the GIL only.
 unsafe impl Send for Table {}
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table(UnsafeCell::new(Slab::new(first_epoch()))));
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table(UnsafeCell::new(Slab::new(epoch()))));
 
-/// An epoch that another process is unlikely to have begun with.
-pub(crate) fn first_epoch() -> u64 {
+/// A number in whose low bits another process is unlikely to agree.
+pub(crate) fn epoch() -> u64 {
     let time = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |t| t.as_nanos() as u64);

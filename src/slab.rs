@@ -1,9 +1,9 @@
 //! A table of values named by integers that are safe to keep too long.
 //!
 //! A key is slot + generation + epoch in 62 bits, so that it is a fixnum on 64-bit Lisps. Releasing a
-//! slot raises its generation, clearing the table raises the epoch: an old key then names nothing, and
-//! says so. The first epoch comes from outside, so that keys of another process are old as well.
-//! Nothing here knows Python.
+//! slot raises its generation: an old key then names nothing, and says so. The epoch comes from outside
+//! and differs between processes, so that keys of another process are old as well. Nothing here knows
+//! Python.
 
 const SLOT_BITS: u32 = 30;
 const GENERATION_BITS: u32 = 20;
@@ -35,7 +35,7 @@ pub struct Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// An empty table whose keys begin at `epoch` (of which the low 12 bits count).
+    /// An empty table whose keys are of `epoch` (of which the low 12 bits count).
     pub const fn new(epoch: u64) -> Self {
         Self {
             slots: Vec::new(),
@@ -83,8 +83,11 @@ impl<T> Slab<T> {
         match self.slots.get(index) {
             None => Err(Miss::Invalid),
             Some(slot) if generation > slot.generation => Err(Miss::Invalid),
-            Some(slot) if generation == slot.generation && slot.value.is_some() => Ok(index),
-            Some(_) => Err(Miss::Stale),
+            Some(slot) if generation < slot.generation => Err(Miss::Stale),
+            Some(slot) if slot.value.is_some() => Ok(index),
+            // The last generation of a slot that is used up; any other was not given out yet.
+            Some(_) if generation == LAST_GENERATION => Err(Miss::Stale),
+            Some(_) => Err(Miss::Invalid),
         }
     }
 
@@ -119,14 +122,7 @@ impl<T> Slab<T> {
         if slot.count > 0 {
             return Ok(None);
         }
-        let value = slot.value.take();
-        self.live -= 1;
-        // A slot whose generations are used up is never used again: a key cannot come back.
-        if slot.generation < LAST_GENERATION {
-            slot.generation += 1;
-            self.free.push(index as u32);
-        }
-        Ok(value)
+        Ok(self.empty(index))
     }
 
     /// How many values are in the table.
@@ -134,14 +130,25 @@ impl<T> Slab<T> {
         self.live
     }
 
-    /// Take every value out and begin a new epoch: all keys given out so far are stale.
+    /// Take every value out: all keys given out so far are stale.
     pub fn clear(&mut self) -> Vec<T> {
-        self.epoch = (self.epoch + 1) & ((1 << EPOCH_BITS) - 1);
-        self.free.clear();
-        self.live = 0;
-        std::mem::take(&mut self.slots)
-            .into_iter()
-            .filter_map(|slot| slot.value)
-            .collect()
+        let mut values = Vec::with_capacity(self.live);
+        for index in 0..self.slots.len() {
+            values.extend(self.empty(index));
+        }
+        values
+    }
+
+    /// Take the value out of a slot and make its key stale.
+    fn empty(&mut self, index: usize) -> Option<T> {
+        let slot = &mut self.slots[index];
+        let value = slot.value.take()?;
+        self.live -= 1;
+        // A slot whose generations are used up is never used again: a key cannot come back.
+        if slot.generation < LAST_GENERATION {
+            slot.generation += 1;
+            self.free.push(index as u32);
+        }
+        Some(value)
     }
 }

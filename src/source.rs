@@ -54,12 +54,20 @@ pub(crate) fn run_parts<'py>(
     let mut source = String::new();
     let mut names = Vec::new();
     let mut values = Vec::new();
+    let mut after_value = false;
     for part in parts {
         if text::is_text(part) {
-            source.push_str(&text::to_str(part)?);
+            let text = text::to_str(part)?;
+            if after_value {
+                append_apart(&mut source, &text);
+            } else {
+                source.push_str(&text);
+            }
+            after_value = false;
         } else {
             let name = fresh_name();
-            source.extend([" ", &name, " "]);
+            append_apart(&mut source, &name);
+            after_value = true;
             names.push(name);
             values.push(decode::value(py, part)?);
         }
@@ -78,6 +86,16 @@ pub(crate) fn run_parts<'py>(
         function,
         (source, PyList::new(py, names)?, PyTuple::new(py, values)?),
     )
+}
+
+/// Append `text` to `source`, apart from a word that is there already: a value that is spliced in next to
+/// a word would be lost in it.
+fn append_apart(source: &mut String, text: &str) {
+    let is_word = |c: char| c == '_' || c.is_alphanumeric();
+    if source.ends_with(is_word) && text.starts_with(is_word) {
+        source.push(' ');
+    }
+    source.push_str(text);
 }
 
 /// A name that stands for a spliced value and that nobody else uses.

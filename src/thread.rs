@@ -8,7 +8,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
 
@@ -21,14 +21,11 @@ use crate::release::{self, Debt, ObjectPointer};
 pub(crate) struct Thread {
     /// The thread's Python thread state; NULL before the first entry.
     state: Cell<*mut ffi::PyThreadState>,
-    /// Whether we made the thread state, and so delete it.
+    /// Whether the state is to be deleted when the thread ends: it is, unless it is of the thread that
+    /// started Python, or Python deleted it.
     owned: Cell<bool>,
-    /// How many entries (and `pyr_gil_acquire`s) of this thread hold the GIL now.
-    depth: Cell<usize>,
-    /// Whether the GIL was held before the outermost of them, by code that is not ours.
-    lent: Cell<bool>,
-    /// How many of them are `pyr_gil_acquire`s.
-    held: Cell<usize>,
+    /// The `pyr_gil_acquire`s that were not undone yet, and whether each took the GIL.
+    holds: RefCell<Vec<bool>>,
     /// The last failure.
     record: RefCell<Record>,
 }
@@ -61,9 +58,7 @@ fn register() -> *const Thread {
     let thread = Box::into_raw(Box::new(Thread {
         state: Cell::new(null_mut()),
         owned: Cell::new(false),
-        depth: Cell::new(0),
-        lent: Cell::new(false),
-        held: Cell::new(0),
+        holds: RefCell::default(),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
@@ -73,64 +68,90 @@ fn register() -> *const Thread {
     thread
 }
 
+/// The key under which Python keeps each thread's state, once it was found.
+///
+/// The C library empties a thread's keys one by one, in their order, and Python's comes before ours.
+/// Without it Python does not know the thread any more, and code that runs while the state is cleared
+/// (of values of a `threading.local`, say) would wait for a GIL that the thread itself holds.
+static PYTHON_KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+
+/// Find Python's key: the one under which `state`, this thread's, is kept.
+fn find_python_key(state: *mut ffi::PyThreadState) -> Option<libc::pthread_key_t> {
+    const KEYS: libc::pthread_key_t = 1024;
+    // SAFETY: the C library answers NULL for a key that does not exist.
+    (0..KEYS).find(|&key| unsafe { libc::pthread_getspecific(key) } == state.cast())
+}
+
 impl Thread {
-    /// Hold the GIL. Pairs with [`Thread::detach`].
+    /// Hold the GIL; true when it had to be taken, which [`Thread::detach`] wants to know.
+    ///
+    /// Asked of Python each time, because what called the host may have the GIL (an extension that calls
+    /// without releasing it), and what an outer entry called may have released it.
     #[inline]
-    pub(crate) fn attach(&self) {
-        let depth = self.depth.get();
-        if depth == 0 {
-            self.take_gil();
+    pub(crate) fn attach(&self) -> bool {
+        let state = self.state.get();
+        if state.is_null() {
+            return self.first_attach();
         }
-        self.depth.set(depth + 1);
+        let take = python::current_thread_state() != state;
+        if take {
+            // SAFETY: the state is this thread's own, is alive, and is not current.
+            unsafe { ffi::PyEval_RestoreThread(state) };
+        }
+        take
     }
 
     /// Undo one [`Thread::attach`].
     #[inline]
-    pub(crate) fn detach(&self) {
-        let depth = self.depth.get() - 1;
-        self.depth.set(depth);
-        if depth == 0 && !self.lent.replace(false) {
-            // SAFETY: attached since `take_gil`; the state it returns is the one we keep.
+    pub(crate) fn detach(&self, taken: bool) {
+        if taken {
+            // SAFETY: attached since `attach`; the state it returns is the one we keep.
             unsafe { ffi::PyEval_SaveThread() };
         }
     }
 
-    #[inline]
-    fn take_gil(&self) {
-        if self.state.get().is_null() {
-            self.first_attach();
-        } else {
-            self.restore();
-        }
-    }
-
-    /// Make the kept state current, unless the code that called the host has it current already
-    /// (a Python extension that called without releasing the GIL): waiting would never end.
-    #[inline]
-    fn restore(&self) {
-        let state = self.state.get();
-        if python::current_thread_state() == state {
-            self.lent.set(true);
-        } else {
-            // SAFETY: the state is this thread's own and is not current.
-            unsafe { ffi::PyEval_RestoreThread(state) };
-        }
-    }
-
     #[cold]
-    fn first_attach(&self) {
-        // SAFETY: Python runs. A thread that Python made has a state already, and keeps its own; any
-        // other gets one that stays outstanding until `give_back`.
+    fn first_attach(&self) -> bool {
+        // SAFETY: Python runs. Without its Release, this Ensure keeps the state alive, also one that was
+        // made for the duration of a callback into the host.
         unsafe {
+            let before = ffi::PyGILState_GetThisThreadState();
+            let take = before.is_null() || python::current_thread_state() != before;
+            ffi::PyGILState_Ensure();
             self.state.set(ffi::PyGILState_GetThisThreadState());
-            if self.state.get().is_null() {
-                ffi::PyGILState_Ensure();
-                self.state.set(ffi::PyGILState_GetThisThreadState());
-                self.owned.set(true);
-            } else {
-                self.restore();
+            self.owned.set(true);
+            PYTHON_KEY.get_or_init(|| find_python_key(self.state.get()));
+            if !before.is_null() {
+                self.watch();
             }
+            take
         }
+    }
+
+    /// Have Python tell when it deletes the state, as it does with those of the threads it makes: they
+    /// cannot be told from those that last for one callback.
+    fn watch(&self) {
+        let this = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
+        // SAFETY: attached. The capsule is in the state's own dictionary, which goes with the state, and
+        // the state goes before `self` does, by Python's hand or in `give_back`.
+        unsafe {
+            let dict = ffi::PyThreadState_GetDict();
+            let capsule = ffi::PyCapsule_New(this, c"pyrite.thread".as_ptr(), Some(callbacks::state_deleted));
+            if dict.is_null()
+                || capsule.is_null()
+                || ffi::PyDict_SetItemString(dict, c"pyrite".as_ptr(), capsule) < 0
+            {
+                // Rather a state that is never deleted than one that is deleted twice.
+                self.owned.set(false);
+                ffi::PyErr_Clear();
+            }
+            ffi::Py_XDECREF(capsule);
+        }
+    }
+
+    /// Note that Python deleted the state.
+    pub(crate) fn state_deleted(&self) {
+        self.owned.set(false);
     }
 
     /// Adopt the state of the thread that started Python, which holds the GIL now, and let go of it.
@@ -141,18 +162,23 @@ impl Thread {
 
     /// Hold the GIL until [`Thread::release_hold`], over many entries.
     pub(crate) fn hold(&self) {
-        self.attach();
-        self.held.set(self.held.get() + 1);
+        let taken = self.attach();
+        self.holds.borrow_mut().push(taken);
     }
 
     /// Undo one [`Thread::hold`]; false when there is none.
     pub(crate) fn release_hold(&self) -> bool {
-        let held = self.held.get();
-        if held > 0 {
-            self.held.set(held - 1);
-            self.detach();
+        let hold = self.holds.borrow_mut().pop();
+        if let Some(taken) = hold {
+            self.detach(taken);
         }
-        held > 0
+        hold.is_some()
+    }
+
+    /// Whether this thread has the GIL now.
+    pub(crate) fn is_attached(&self) -> bool {
+        let state = self.state.get();
+        !state.is_null() && python::current_thread_state() == state
     }
 
     /// What was remembered last.
@@ -186,19 +212,20 @@ pub(crate) fn give_back(thread: *mut c_void) {
     // SAFETY: the key's values come from `register`, and the destructor runs once per value.
     let thread = unsafe { Box::from_raw(thread) };
     thread.remember(Record::default());
-    let (state, depth) = (thread.state.get(), thread.depth.get());
-    if thread.owned.get() && python::is_running() {
-        // SAFETY: the state is this thread's, and is not current unless the thread ended with the GIL
-        // held. Clear + DeleteCurrent releases the GIL; PyGILState_Release would abort here.
-        unsafe {
-            if depth == 0 {
-                ffi::PyEval_RestoreThread(state);
-            }
-            ffi::PyThreadState_Clear(state);
-            python::delete_current_thread_state();
+    let state = thread.state.get();
+    if !thread.owned.get() || !python::is_running() {
+        return;
+    }
+    // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
+    // release the GIL; PyGILState_Release would abort here.
+    unsafe {
+        if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
+            libc::pthread_setspecific(key, state.cast());
         }
-    } else if depth > 0 && !thread.lent.get() {
-        // SAFETY: the thread ended inside a hold; let others run.
-        unsafe { ffi::PyEval_SaveThread() };
+        if !thread.is_attached() {
+            ffi::PyEval_RestoreThread(state);
+        }
+        ffi::PyThreadState_Clear(state);
+        python::delete_current_thread_state();
     }
 }

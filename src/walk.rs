@@ -157,7 +157,8 @@ pub(crate) struct Path<'py> {
 impl<'py> Path<'py> {
     /// Note that `frame` is round the container that is read next.
     pub(crate) fn push(&mut self, frame: Frame<'py>) -> Result<(), Fault> {
-        if self.frames.len() >= PYR_MAXIMUM_DEPTH as usize {
+        // The container inside `frame` is one level deeper, and the first level is 1.
+        if self.frames.len() + 2 > PYR_MAXIMUM_DEPTH as usize {
             return Err(Fault::new(PYR_TOO_DEEP, "containers are nested too deeply"));
         }
         if self.frames.len() >= SHALLOW {

@@ -45,7 +45,7 @@ pub unsafe extern "C" fn pyr_intern(text: *const u8, length: usize, name: *mut p
 pub unsafe extern "C" fn pyr_get(name: *const pyr_value, flags: u32, out: *mut pyr_result) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (name, out) = unsafe { (cell(name, "the name")?, result(out)?) };
+        let (name, out) = unsafe { (cell(name, "the name")?, result(out, flags)?) };
         encode::result(names::of_cell(py, name)?.value(py)?, flags, out)
     })
 }
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn pyr_call(
             (
                 cell(callable, "the callable")?,
                 slice(args, cells(nargs, nkwargs), "args")?,
-                result(out)?,
+                result(out, flags)?,
             )
         };
         let callable = if callable.tag == PYR_NAME || text::is_text(callable) {
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn pyr_call_method(
         // SAFETY: promised by the caller; NULL is refused.
         let (object, name) = unsafe { (cell(object, "the object")?, cell(name, "the method's name")?) };
         // SAFETY: promised by the caller; NULL is refused.
-        let (args, out) = unsafe { (slice(args, cells(nargs, nkwargs), "args")?, result(out)?) };
+        let (args, out) = unsafe { (slice(args, cells(nargs, nkwargs), "args")?, result(out, flags)?) };
         let name = names::of_cell(py, name)?;
         let object = decode::value(py, object)?;
         encode::result(

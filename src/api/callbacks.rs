@@ -16,3 +16,17 @@ pub(crate) unsafe extern "C" fn thread_exit(value: *mut c_void) {
     let _ = catch_unwind(AssertUnwindSafe(|| thread::give_back(value)));
     host.restore();
 }
+
+/// The destructor of the capsule by which a thread learns that Python deletes its thread state.
+///
+/// # Safety
+/// `capsule` is one that [`thread`] made.
+pub(crate) unsafe extern "C" fn state_deleted(capsule: *mut pyo3::ffi::PyObject) {
+    // SAFETY: promised by the caller; the thread's entry outlives its state.
+    unsafe {
+        let thread = pyo3::ffi::PyCapsule_GetPointer(capsule, c"pyrite.thread".as_ptr());
+        if let Some(thread) = thread.cast::<thread::Thread>().as_ref() {
+            thread.state_deleted();
+        }
+    }
+}

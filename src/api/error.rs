@@ -9,8 +9,11 @@ use crate::{encode, guard, objects, thread};
 /// What went wrong in the last failing call of this thread.
 ///
 /// With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next
-/// failing call on this thread. The handle on the exception is yours to release; asking again gives 0
-/// in its place. Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
+/// failing call on this thread, and until this function is called again. The exception, which may hold
+/// large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it is
+/// yours to release.
+///
+/// Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
 /// `PYR_NULL_ARGUMENT`.
 ///
 /// # Safety
@@ -25,47 +28,51 @@ pub unsafe extern "C" fn pyr_error_last(error: *mut pyr_error, with_traceback: i
                 "the place for the error is NULL",
             ));
         };
-        let exception = take_exception(with_traceback != 0);
+        let exception = exception_handle(with_traceback != 0);
         *error = describe(&thread::current().record(), exception);
         Ok(())
     })
 }
 
-/// Turn the exception of this thread's record into a handle, and write its traceback down when that is asked for.
-///
-/// When Python does not run any more, the record keeps the exception and there is no handle.
-fn take_exception(with_traceback: bool) -> pyr_handle {
-    // The call below may fail, and then writes a record of its own: ours is out of the way meanwhile.
+/// A handle on the exception of this thread's record, whose traceback is written down when that is
+/// asked for. 0 when there is none, or Python does not run any more.
+fn exception_handle(with_traceback: bool) -> pyr_handle {
     let thread = thread::current();
-    let mut kept = thread.take_record();
+    // The call below may fail, and then writes a record of its own: ours is out of the way meanwhile.
+    let mut record = thread.take_record();
+    record.traceback.clear();
     let mut exception = 0;
-    if let Some(object) = kept.exception {
+    if let Some(object) = record.exception {
         guard::enter(|py| {
-            // SAFETY: attached; `kept` owns a reference.
+            // SAFETY: attached; the record owns a reference.
             let object = unsafe { pyo3::Bound::from_borrowed_ptr(py, object.as_ptr()) };
             if with_traceback {
-                kept.traceback = bridge::format_exception(&object)?;
+                record.traceback = bridge::format_exception(&object)?;
             }
             exception = objects::insert(object)?;
             Ok(())
         });
     }
-    thread.remember(kept);
-    if exception != 0 {
-        thread.forget_exception();
-    }
+    thread.remember(record);
     exception
 }
 
 fn describe(record: &Record, exception: pyr_handle) -> pyr_error {
+    let text = |text: &str| {
+        if text.is_empty() {
+            std::ptr::null()
+        } else {
+            text.as_ptr()
+        }
+    };
     pyr_error {
         status: record.status,
         reserved: 0,
-        type_name: record.type_name.as_ptr(),
+        type_name: text(&record.type_name),
         type_name_length: record.type_name.len(),
-        message: record.message.as_ptr(),
+        message: text(&record.message),
         message_length: record.message.len(),
-        traceback: record.traceback.as_ptr(),
+        traceback: text(&record.traceback),
         traceback_length: record.traceback.len(),
         exception,
     }
@@ -95,7 +102,7 @@ pub unsafe extern "C" fn pyr_format_exception(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let out = unsafe { result(out)? };
+        let out = unsafe { result(out, flags)? };
         let text = bridge::format_exception(&objects::get(py, exception)?)?;
         let text = pyo3::types::PyString::new(py, &text);
         encode::text_of(py, text.into_ptr(), flags, out)

@@ -23,7 +23,7 @@ pub unsafe extern "C" fn pyr_eval(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (parts, out) = unsafe { (slice(parts, nparts as usize, "the source")?, result(out)?) };
+        let (parts, out) = unsafe { (slice(parts, nparts as usize, "the source")?, result(out, flags)?) };
         encode::result(run_parts(py, parts, Kind::Expression)?, flags, out)
     })
 }

@@ -18,8 +18,9 @@ pub extern "C" fn pyr_retain(handle: pyr_handle) -> pyr_status {
 /// Give one hold of `handle` back.
 ///
 /// Made for finalizers: never blocks, needs no GIL, runs no Python code, and may be called on any
-/// thread at any time, also while Python does not run. The object is let go of by the next call that
-/// enters Python. A handle that is stale or made up does no harm. Returns `PYR_OK`.
+/// thread at any time, also while Python does not run. Each call that enters Python pays up to 1024 such
+/// debts first; until its turn comes the handle still works. A handle that is stale or made up does no
+/// harm. Returns `PYR_OK`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_release(handle: pyr_handle) -> pyr_status {
     guard::outside(|| {

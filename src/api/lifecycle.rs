@@ -74,10 +74,11 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 /// was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
 /// `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
 /// left as they are. Any thread may call this; several at once start one interpreter. When Python runs
-/// already, nothing happens; an interpreter that somebody else started is used as it is.
+/// already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
+/// inside Python's own start, CPython may refuse to be started again in the same process.
 ///
-/// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_START_FAILED` or
-/// `PYR_UNSUPPORTED_PYTHON`.
+/// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_START_FAILED`
+/// (there is no such executable, say) or `PYR_UNSUPPORTED_PYTHON`.
 ///
 /// # Safety
 /// `options` points to a readable `pyr_start_options`, or is NULL.
@@ -111,6 +112,8 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u3
             ));
         }
         let options = &*options;
+        super::check_flags(options.flags, PYR_NO_X87)?;
+        super::check_flags(options.reserved, 0)?;
         let executable = slice(
             options.executable,
             options.executable_length,
@@ -120,11 +123,13 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u3
     }
 }
 
-/// Stop: empty `__main__`, run Python's garbage collector, make every handle stale.
+/// Stop: empty `__main__` (but for `sys`, which is always there), run Python's garbage collector, make
+/// every handle stale.
 ///
 /// The interpreter itself stays, since extension modules do not survive its end: `pyr_start` resumes
 /// at once. Until then every other call returns `PYR_NOT_RUNNING`. Names (`pyr_intern`) stay valid.
-/// Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run.
+/// Calls that other threads are in come to their end. Returns `PYR_OK`, also when Python did not run; or
+/// `PYR_START_FAILED` when another thread is stopping Python and this one holds the GIL that it needs.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_stop() -> pyr_status {
     interp::stop()
@@ -142,10 +147,7 @@ pub extern "C" fn pyr_is_running() -> i32 {
 /// Returns `PYR_OK` or `PYR_NOT_RUNNING`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_gil_acquire() -> pyr_status {
-    guard::enter(|_| {
-        thread::current().hold();
-        Ok(())
-    })
+    guard::hold()
 }
 
 /// Undo one `pyr_gil_acquire` of this thread. Returns `PYR_OK` or `PYR_GIL_NOT_HELD`.

@@ -13,7 +13,7 @@ pub mod handle;
 pub mod lifecycle;
 pub mod object;
 
-use crate::abi::{pyr_result, pyr_value};
+use crate::abi::{CALL_FLAGS, PYR_INVALID_FLAGS, pyr_result, pyr_value};
 use crate::fault::Fault;
 
 /// The `length` values at `data`.
@@ -42,11 +42,24 @@ pub(crate) unsafe fn cell<'a>(value: *const pyr_value, what: &'static str) -> Re
     unsafe { value.as_ref() }.ok_or_else(|| Fault::null(what))
 }
 
-/// The place for a result.
+/// Refuse `given` flags that are not among the `known`.
+pub(crate) fn check_flags(given: u32, known: u32) -> Result<(), Fault> {
+    if given & !known == 0 {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            PYR_INVALID_FLAGS,
+            format!("the flags {given:#x} are not known"),
+        ))
+    }
+}
+
+/// The place for a result in the form that `flags` ask for.
 ///
 /// # Safety
 /// `out` points to a writable result, or is NULL.
-pub(crate) unsafe fn result<'a>(out: *mut pyr_result) -> Result<&'a mut pyr_result, Fault> {
+pub(crate) unsafe fn result<'a>(out: *mut pyr_result, flags: u32) -> Result<&'a mut pyr_result, Fault> {
+    check_flags(flags, CALL_FLAGS)?;
     // SAFETY: promised by the caller.
     unsafe { place(out, "the place for the result") }
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::{Bound, ffi};
 
-use super::{cell, place, result};
+use super::{cell, check_flags, place, result};
 use crate::abi::*;
 use crate::fault::{Fault, check, own};
 use crate::{bridge, decode, encode, guard, names, text};
@@ -24,8 +24,13 @@ pub unsafe extern "C" fn pyr_getattr(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, name, out) =
-            unsafe { (cell(object, "the object")?, cell(name, "the name")?, result(out)?) };
+        let (object, name, out) = unsafe {
+            (
+                cell(object, "the object")?,
+                cell(name, "the name")?,
+                result(out, flags)?,
+            )
+        };
         let (object, name) = (decode::value(py, object)?, names::of_cell(py, name)?);
         // SAFETY: attached; both are alive.
         let value = own(py, unsafe {
@@ -79,8 +84,13 @@ pub unsafe extern "C" fn pyr_getitem(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (object, key, out) =
-            unsafe { (cell(object, "the object")?, cell(key, "the key")?, result(out)?) };
+        let (object, key, out) = unsafe {
+            (
+                cell(object, "the object")?,
+                cell(key, "the key")?,
+                result(out, flags)?,
+            )
+        };
         let (object, key) = (decode::value(py, object)?, decode::value(py, key)?);
         // SAFETY: attached; both are alive.
         encode::result(
@@ -128,7 +138,8 @@ pub unsafe extern "C" fn pyr_setitem(
 /// Turn a value into the form that `flags` ask for: the object behind a `PYR_HANDLE` into its value,
 /// or with `PYR_REMOTE` any value into a handle on a Python object.
 ///
-/// Returns `PYR_OK`, or a status for a bad argument.
+/// Returns `PYR_OK`, `PYR_PYTHON_ERROR` when Python cannot make or read the value (an unhashable key,
+/// say), or a status for a bad argument.
 ///
 /// # Safety
 /// `value` can be read with all that it points to; `out` is writable. Either may be NULL.
@@ -140,7 +151,7 @@ pub unsafe extern "C" fn pyr_convert(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (value, out) = unsafe { (cell(value, "the value")?, result(out)?) };
+        let (value, out) = unsafe { (cell(value, "the value")?, result(out, flags)?) };
         encode::result(decode::value(py, value)?, flags, out)
     })
 }
@@ -157,7 +168,7 @@ unsafe fn text_of(
 ) -> pyr_status {
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (value, out) = unsafe { (cell(value, "the value")?, result(out)?) };
+        let (value, out) = unsafe { (cell(value, "the value")?, result(out, flags)?) };
         let text = body(&decode::value(py, value)?);
         encode::text_of(py, text, flags, out)
     })
@@ -204,7 +215,8 @@ pub unsafe extern "C" fn pyr_type_name(
 
 /// Whether two values are the same Python object: `same` gets 1 or 0.
 ///
-/// Returns `PYR_OK`, or a status for a bad argument.
+/// Returns `PYR_OK`, `PYR_PYTHON_ERROR` when Python cannot make one of them, or a status for a bad
+/// argument.
 ///
 /// # Safety
 /// `left` and `right` can be read with all that they point to; `same` is writable. Any may be NULL.
@@ -254,6 +266,7 @@ pub unsafe extern "C" fn pyr_import(
     out: *mut pyr_result,
 ) -> pyr_status {
     guard::enter(|py| {
+        check_flags(flags, CALL_FLAGS)?;
         // SAFETY: promised by the caller; a NULL name is refused.
         let (name, alias) = unsafe {
             (
@@ -282,6 +295,7 @@ pub unsafe extern "C" fn pyr_import_from(
     out: *mut pyr_result,
 ) -> pyr_status {
     guard::enter(|py| {
+        check_flags(flags, CALL_FLAGS)?;
         // SAFETY: promised by the caller; NULL names are refused.
         let (name, module, alias) = unsafe {
             (

@@ -1,0 +1,264 @@
+//! Values that own what they hold, and the cells that they become and come from.
+
+use super::abi::*;
+
+/// A value of the host's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Single(f64),
+    Text(String),
+    /// A `PYR_UTF8` cell with any bytes; what is read is this when it is not valid in Rust.
+    Utf8(Vec<u8>),
+    Latin1(Vec<u8>),
+    Points(Vec<u32>),
+    /// Two's complement, little-endian.
+    Big(Vec<u8>),
+    Bytes(Vec<u8>),
+    List(Vec<Self>),
+    Tuple(Vec<Self>),
+    Dict(Vec<(Self, Self)>),
+    Handle(pyr_handle),
+    Name(pyr_name),
+    Array {
+        element: pyr_element,
+        dimensions: Vec<usize>,
+        data: Vec<u8>,
+    },
+    /// A cell whose payload is all zero: a bad tag, or a NULL where there should be data.
+    Bare {
+        tag: pyr_tag,
+        aux: u32,
+    },
+}
+
+/// Text.
+pub fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// An int.
+pub fn int(integer: i64) -> Value {
+    Value::Int(integer)
+}
+
+/// A list of ints.
+pub fn ints(integers: impl IntoIterator<Item = i64>) -> Value {
+    Value::List(integers.into_iter().map(int).collect())
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        text(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&Value> for Value {
+    fn from(value: &Value) -> Self {
+        value.clone()
+    }
+}
+
+/// The cells that other cells point to. Each is in a box of its own, for what is pushed later must not
+/// move it.
+#[derive(Default)]
+#[allow(clippy::vec_box)]
+pub struct Arena {
+    cells: Vec<Box<[pyr_value]>>,
+    arrays: Vec<Box<pyr_array>>,
+}
+
+impl Arena {
+    fn items(&mut self, tag: pyr_tag, aux: usize, cells: Vec<pyr_value>) -> pyr_value {
+        self.cells.push(cells.into());
+        let items = self.cells.last().map_or(std::ptr::null(), |cells| cells.as_ptr());
+        pyr_value {
+            tag,
+            aux: aux as u32,
+            of: pyr_payload { items },
+        }
+    }
+
+    /// The cells of `values`, side by side. They live as long as the values and this do.
+    pub fn cells<'a>(&mut self, values: impl IntoIterator<Item = &'a Value>) -> Vec<pyr_value> {
+        values.into_iter().map(|value| self.cell(value)).collect()
+    }
+
+    /// The cell of `value`. It lives as long as the value and this do.
+    pub fn cell(&mut self, value: &Value) -> pyr_value {
+        let units = |tag, length: usize, bytes| pyr_value::bytes(tag, length as u32, bytes);
+        match value {
+            Value::None => pyr_value::integer(PYR_NONE, 0),
+            Value::Bool(truth) => pyr_value::integer(PYR_BOOL, i64::from(*truth)),
+            Value::Int(integer) => pyr_value::integer(PYR_INT, *integer),
+            Value::Float(real) => pyr_value::real(PYR_FLOAT, *real),
+            Value::Single(real) => pyr_value::real(PYR_SINGLE, *real),
+            Value::Text(text) => units(PYR_UTF8, text.len(), text.as_ptr()),
+            Value::Utf8(bytes) => units(PYR_UTF8, bytes.len(), bytes.as_ptr()),
+            Value::Latin1(bytes) => units(PYR_LATIN1, bytes.len(), bytes.as_ptr()),
+            Value::Points(points) => units(PYR_UCS4, points.len(), points.as_ptr().cast()),
+            Value::Big(bytes) => units(PYR_BIGINT, bytes.len(), bytes.as_ptr()),
+            Value::Bytes(bytes) => units(PYR_BYTES, bytes.len(), bytes.as_ptr()),
+            Value::List(items) => {
+                let cells = self.cells(items);
+                self.items(PYR_LIST, items.len(), cells)
+            }
+            Value::Tuple(items) => {
+                let cells = self.cells(items);
+                self.items(PYR_TUPLE, items.len(), cells)
+            }
+            Value::Dict(pairs) => {
+                let cells = self.cells(pairs.iter().flat_map(|(key, value)| [key, value]));
+                self.items(PYR_DICT, pairs.len(), cells)
+            }
+            Value::Handle(handle) => pyr_value {
+                tag: PYR_HANDLE,
+                aux: 0,
+                of: pyr_payload { handle: *handle },
+            },
+            Value::Name(name) => pyr_value {
+                tag: PYR_NAME,
+                aux: 0,
+                of: pyr_payload { name: *name },
+            },
+            Value::Array {
+                element,
+                dimensions,
+                data,
+            } => {
+                let (rank, dimensions) = (dimensions.len() as u32, dimensions.as_ptr());
+                let array = Box::new(pyr_array {
+                    data: data.as_ptr().cast(),
+                    dimensions,
+                    rank,
+                    element: *element,
+                });
+                let of = pyr_payload {
+                    array: &raw const *array,
+                };
+                self.arrays.push(array);
+                pyr_value {
+                    tag: PYR_ARRAY,
+                    aux: 0,
+                    of,
+                }
+            }
+            Value::Bare { tag, aux } => units(*tag, *aux as usize, std::ptr::null()),
+        }
+    }
+}
+
+/// A copy of the `length` units at `data`.
+///
+/// # Safety
+/// `data` points to that many, or `length` is 0.
+unsafe fn copy<T: Copy>(data: *const T, length: usize) -> Vec<T> {
+    if length == 0 {
+        return Vec::new();
+    }
+    // SAFETY: promised by the caller.
+    unsafe { std::slice::from_raw_parts(data, length) }.to_vec()
+}
+
+impl Value {
+    /// What a cell of a result holds.
+    ///
+    /// # Safety
+    /// The cell is of a result that was not freed yet.
+    pub unsafe fn read(cell: &pyr_value) -> Self {
+        let (of, length) = (cell.of, cell.aux as usize);
+        // SAFETY: the library set the member that the tag names, and made it point to what `aux` says.
+        unsafe {
+            match cell.tag {
+                PYR_NONE => Self::None,
+                PYR_BOOL => Self::Bool(match of.integer {
+                    0 => false,
+                    1 => true,
+                    other => panic!("a bool cell holds {other}"),
+                }),
+                PYR_INT => Self::Int(of.integer),
+                PYR_FLOAT => Self::Float(of.real),
+                PYR_SINGLE => Self::Single(of.real),
+                PYR_UTF8 => String::from_utf8(copy(of.bytes, length))
+                    .map_or_else(|e| Self::Utf8(e.into_bytes()), Self::Text),
+                PYR_UCS4 => Self::Points(copy(of.points, length)),
+                PYR_BIGINT => Self::Big(copy(of.bytes, length)),
+                PYR_BYTES => Self::Bytes(copy(of.bytes, length)),
+                PYR_LIST => Self::List(Self::read_items(of.items, length)),
+                PYR_TUPLE => Self::Tuple(Self::read_items(of.items, length)),
+                PYR_DICT => {
+                    let mut items = Self::read_items(of.items, 2 * length).into_iter();
+                    Self::Dict(std::iter::from_fn(|| items.next().zip(items.next())).collect())
+                }
+                PYR_HANDLE => Self::Handle(of.handle),
+                PYR_ARRAY => Self::read_array(&*of.array),
+                tag => panic!("a result holds a cell of tag {tag}"),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Value::read`].
+    unsafe fn read_items(items: *const pyr_value, length: usize) -> Vec<Self> {
+        // SAFETY: promised by the caller.
+        unsafe { copy(items, length).iter().map(|item| Self::read(item)).collect() }
+    }
+
+    /// # Safety
+    /// As for [`Value::read`].
+    unsafe fn read_array(array: &pyr_array) -> Self {
+        let size = match array.element {
+            PYR_INT8 | PYR_UINT8 => 1,
+            PYR_INT16 | PYR_UINT16 => 2,
+            PYR_INT32 | PYR_UINT32 | PYR_FLOAT32 => 4,
+            PYR_INT64 | PYR_UINT64 | PYR_FLOAT64 | PYR_COMPLEX64 => 8,
+            PYR_COMPLEX128 => 16,
+            element => panic!("an array of a result has elements of type {element}"),
+        };
+        // SAFETY: promised by the caller.
+        unsafe {
+            let dimensions = copy(array.dimensions, array.rank as usize);
+            let data = copy(array.data.cast(), size * dimensions.iter().product::<usize>());
+            Self::Array {
+                element: array.element,
+                dimensions,
+                data,
+            }
+        }
+    }
+
+    /// The handle that this is.
+    pub fn handle(&self) -> pyr_handle {
+        match self {
+            Self::Handle(handle) => *handle,
+            other => panic!("{other:?} is no handle"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Run the tests: Rust's, C's, and each suite of Lisp's in a process of its own, in every Lisp that is here.
+#
+#     tests/run.sh                              everything
+#     tests/run.sh rust | c                     one part
+#     tests/run.sh sbcl | ecl | ccl [SUITE...]  one Lisp, all its suites or some
+#
+# Shows the output of what fails. A crash, a hang, and what should have run and did not, are failures.
+# The last line is the sum; the exit code is 0 only when nothing failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# limited SECONDS COMMAND...: run it with a time limit and keep its output.
+limited() {
+    local seconds=$1
+    shift
+    timeout --kill-after=10 "$seconds" "$@" </dev/null >"$output" 2>&1
+}
+
+# explain CODE: what an exit code means, in words.
+explain() {
+    case $1 in
+        0) echo "ended as if nothing had been tested" ;;
+        124 | 137) echo "did not end in time" ;;
+        12[89] | 1[3-9][0-9]) echo "ended by signal $(($1 - 128))" ;;
+        *) echo "ended with exit code $1" ;;
+    esac
+}
+
+# fault NAME WHY: one failure, shown with the end of the output.
+fault() {
+    failed=$((failed + 1))
+    tail -n 60 "$output" | sed 's/^/    /'
+    printf '%s: %s\n' "$1" "$2"
+}
+
+# judge NAME CODE EXPECTED GOOD BAD: add to the sums; show the output when there is something wrong.
+judge() {
+    local name=$1 code=$2 expected=$3 good=$4 bad=$5
+    passed=$((passed + good)) failed=$((failed + bad))
+    if [ "$bad" -gt 0 ]; then
+        grep -vE '^test .* ok$' "$output" | tail -n 400 | sed 's/^/    /'
+    elif [ "$code" -ne "$expected" ]; then
+        fault "$name" "$(explain "$code")"
+        bad=1
+    elif [ "$good" -eq 0 ]; then
+        fault "$name" "nothing ran"
+        bad=1
+    fi
+    printf '%s: %d passed, %d failed' "$name" "$good" "$bad"
+}
+
+# counts PATTERN: the sums of the two numbers that PATTERN finds in the lines of the output.
+counts() {
+    sed -nE "s/^$1.*/\1 \2/p" "$output" | awk '{ good += $1; bad += $2 } END { print good + 0, bad + 0 }'
+}
+
+run_rust() {
+    limited 900 cargo test --release --no-fail-fast
+    # shellcheck disable=SC2046 # two numbers are two words
+    judge rust $? 0 $(counts 'test result: .* ([0-9]+) passed; ([0-9]+) failed')
+    echo
+}
+
+run_c() {
+    limited 300 tests/run-c.sh
+    # shellcheck disable=SC2046
+    judge c $? 0 $(counts 'c: ([0-9]+) passed, ([0-9]+) failed')
+    echo
+}
+
+# start_lisp LISP SECONDS [SUITE]: run one suite, or only compile.
+start_lisp() {
+    local lisp=$1 seconds=$2
+    export PYRITE_SUITE=${3:-}
+    case $lisp in
+        sbcl) limited "$seconds" sbcl --noinform --no-sysinit --no-userinit --disable-debugger --load tests/run.lisp ;;
+        ecl) limited "$seconds" ecl --norc --shell tests/run.lisp ;;
+        ccl) limited "$seconds" ccl --no-init --batch --load tests/run.lisp ;;
+    esac
+}
+
+run_suite() {
+    local lisp=$1 suite=$2 seconds=300 skipped
+    [ "$lisp" != sbcl ] || seconds=120
+    start_lisp "$lisp" $seconds "$suite"
+    # shellcheck disable=SC2046
+    judge "$lisp $suite" $? 22 $(counts 'lisp .*: ([0-9]+) passed, ([0-9]+) failed')
+    skipped=$(sed -nE 's/^lisp .* ([0-9]+) skipped$/\1/p' "$output")
+    if [ "${skipped:-0}" -gt 0 ]; then
+        printf ', %d skipped:\n' "$skipped"
+        sed -n '/Skip Details/,/^lisp /{/Skip Details/d;/^lisp /d;/^ *$/d;p}' "$output"
+    else
+        echo
+    fi
+}
+
+# Every file but the one of the package is a suite of the same name.
+suites() {
+    local file
+    for file in tests/lisp/*.lisp; do
+        basename "$file" .lisp
+    done | grep -vx package
+}
+
+run_lisp() {
+    local lisp=$1 suite
+    shift
+    if ! command -v "$lisp" >/dev/null; then
+        echo "$lisp: not here, skipped"
+        return
+    fi
+    start_lisp "$lisp" 600
+    local code=$?
+    if [ $code -ne 22 ]; then
+        fault "$lisp" "the tests cannot be compiled and loaded: $(explain $code)"
+        return
+    fi
+    [ $# -gt 0 ] || set -- $(suites)
+    for suite in "$@"; do
+        run_suite "$lisp" "$suite"
+    done
+}
+
+part=${1:-all}
+[ $# -eq 0 ] || shift
+case $part in
+    all)
+        run_rust
+        run_c
+        for lisp in sbcl ecl ccl; do
+            run_lisp $lisp
+        done
+        ;;
+    rust | c) "run_$part" ;;
+    sbcl | ecl | ccl) run_lisp "$part" "$@" ;;
+    *)
+        sed -n 's/^# \{0,1\}//; 3,7p' "$0" >&2
+        exit 2
+        ;;
+esac
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
