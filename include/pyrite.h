@@ -102,6 +102,15 @@ typedef struct pyr_start_options {
      */
     size_t executable_length;
     /**
+     * Python source that is executed in `__main__` before any other call enters, in UTF-8; NULL for
+     * none. When it raises, Python counts as stopped, and `pyr_start` returns `PYR_PYTHON_ERROR`.
+     */
+    const uint8_t *code;
+    /**
+     * Its length in bytes.
+     */
+    size_t code_length;
+    /**
      * `PYR_NO_X87` or 0.
      */
     uint32_t flags;
@@ -181,7 +190,7 @@ typedef union pyr_payload {
      */
     const uint8_t *bytes;
     /**
-     * For `PYR_UCS4`. NULL is allowed when `aux` is 0.
+     * For `PYR_UCS4` and `PYR_UTF32`. NULL is allowed when `aux` is 0.
      */
     const uint32_t *points;
     /**
@@ -408,7 +417,8 @@ typedef struct pyr_error {
 #define PYR_LATIN1 6
 
 /**
- * Text of one native-endian 32-bit code point a character: `of.points`, `aux` characters.
+ * Text of one native-endian 32-bit code point a character, lone surrogates allowed: `of.points`, `aux`
+ * characters.
  */
 #define PYR_UCS4 7
 
@@ -457,6 +467,11 @@ typedef struct pyr_error {
  * A float of single precision (numpy's float16 or float32): `of.real`. As an argument, a float.
  */
 #define PYR_SINGLE 16
+
+/**
+ * As `PYR_UCS4`, but lone surrogates are refused, as UTF-32 does. Arguments only.
+ */
+#define PYR_UTF32 17
 
 /**
  * IEEE single float.
@@ -543,7 +558,7 @@ const char *pyr_version(void);
  * the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
  * `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
  * `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
- * `pyr_start_options`, offsets of `executable` and `flags`.
+ * `pyr_start_options`, offsets of `executable`, `code` and `flags`.
  *
  * Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
  *
@@ -562,8 +577,9 @@ size_t pyr_layout(uint32_t *numbers,
  * already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
  * inside Python's own start, CPython may refuse to be started again in the same process.
  *
- * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_START_FAILED`
- * (there is no such executable, say) or `PYR_UNSUPPORTED_PYTHON`.
+ * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_INVALID_TEXT`,
+ * `PYR_START_FAILED` (there is no such executable, say), `PYR_UNSUPPORTED_PYTHON`, or
+ * `PYR_PYTHON_ERROR` when the code in the options raised.
  *
  * Requires: `options` points to a readable `pyr_start_options`, or is NULL.
  */

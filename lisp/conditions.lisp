@@ -50,3 +50,12 @@ was saved: its object is gone."))
 (defun fail (class control &rest arguments)
   "Signal a condition of CLASS, a PYRITE-ERROR, whose report is CONTROL formatted with ARGUMENTS."
   (error class :message (apply #'format nil control arguments)))
+
+(setf (documentation 'pyerror-type 'function)
+      "The qualified name of the type of the Python exception in a PYERROR, a string."
+      (documentation 'pyerror-message 'function)
+      "What Python's str() of the exception in a PYERROR gave, a string."
+      (documentation 'pyerror-value 'function)
+      "The exception object of a PYERROR, a PYOBJECT-WRAPPER; NIL when it cannot be had."
+      (documentation 'conversion-error-datum 'function)
+      "The Lisp value that a CONVERSION-ERROR is about, or NIL.")

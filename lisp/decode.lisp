@@ -23,27 +23,24 @@
 (defun decode-other (cell)
   "The value of a CELL of a less common tag."
   (ecase (cell-tag cell)
-    (#.+single+ (double-to-single (cell-real cell)))
+    (#.+single+ (decode-single cell))
     (#.+bigint+ (decode-integer (cell-word cell) (cell-aux cell)))
     (#.+bytes+ (decode-bytes (cell-word cell) (cell-aux cell)))
     (#.+array+ (decode-array (cell-word cell)))
     (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))
                                                    :count (cell-aux cell) :encoding :utf-8)))))
 
-(defun double-to-single (value)
-  "VALUE, a double that holds a single, as a single; infinities and NaNs stay what they are."
-  (declare (type double-float value))
-  (if (<= (coerce most-negative-single-float 'double-float) value
-          (coerce most-positive-single-float 'double-float))
-      (coerce value 'single-float)
-      (cffi:with-foreign-objects ((double :double) (single :float))
-        (setf (cffi:mem-ref double :double) value)
-        (let ((bits (cffi:mem-ref double :uint64)))
-          (setf (cffi:mem-ref single :uint32)
-                (logior (ash (ldb (byte 1 63) bits) 31)
-                        (ash #xFF 23)
-                        (ldb (byte 23 29) bits))))
-        (cffi:mem-ref single :float))))
+(defun decode-single (cell)
+  "The single float that CELL holds as a double. Looked at by its bits: arithmetic on a NaN may trap."
+  (declare (type address cell))
+  (let ((bits (cell-word cell)))
+    (if (= (ldb (byte 11 52) bits) #x7FF)
+        (cffi:with-foreign-object (single :float)
+          (setf (cffi:mem-ref single :uint32) (logior (ash (ldb (byte 1 63) bits) 31)
+                                                      (ash #xFF 23)
+                                                      (ldb (byte 23 29) bits)))
+          (cffi:mem-ref single :float))
+        (coerce (cell-real cell) 'single-float))))
 
 (defun decode (cell)
   "The value of CELL."

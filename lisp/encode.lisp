@@ -41,7 +41,7 @@
 (defun encode-other (value cell frame)
   "Write a VALUE of a less common type to CELL; NIL when it is a container."
   (typecase value
-    (single-float (write-real cell +single+ (float-to-double value)) t)
+    (single-float (write-single value cell) t)
     (name (encode-name value cell) t)
     (py-constant (encode-constant value cell) t)
     (symbol (encode-name-text (pythonize-name value) cell frame) t)
@@ -57,24 +57,16 @@
          :message (format nil "A value of type ~S cannot be passed to Python: it ~A."
                           (type-of value) why)))
 
-(defun float-to-double (value)
-  "VALUE, a single float, as a double; infinities and NaNs stay what they are."
-  (declare (type single-float value))
-  (if (<= most-negative-single-float value most-positive-single-float)
-      (coerce value 'double-float)
-      ;; COERCE may trap on these: ask the bits.
-      (cffi:with-foreign-object (bits :float)
-        (setf (cffi:mem-ref bits :float) value)
-        (non-finite-double (cffi:mem-ref bits :uint32)))))
-
-(defun non-finite-double (bits)
-  "The double infinity or NaN for the BITS of a single one."
-  (cffi:with-foreign-object (double :double)
-    (setf (cffi:mem-ref double :uint64)
-          (logior (ash (ldb (byte 1 31) bits) 63)
-                  (ash #x7FF 52)
-                  (ash (ldb (byte 23 0) bits) 29)))
-    (cffi:mem-ref double :double)))
+(defun write-single (value cell)
+  "Write VALUE, a single float, to CELL as a double. Looked at by its bits: arithmetic on a NaN may trap."
+  (declare (type single-float value) (type address cell))
+  (setf (cffi:mem-ref (pointer cell) :float +value-of+) value)
+  (let ((bits (cffi:mem-ref (pointer cell) :uint32 +value-of+)))
+    (if (= (ldb (byte 8 23) bits) #xFF)
+        (write-cell cell +single+ 0 (logior (ash (ldb (byte 1 31) bits) 63)
+                                            (ash #x7FF 52)
+                                            (ash (ldb (byte 23 0) bits) 29)))
+        (write-real cell +single+ (coerce value 'double-float)))))
 
 (defun encode-constant (value cell)
   (if (eq value +py-none+)
@@ -125,7 +117,7 @@
       (unless (typep length '(unsigned-byte 32))
         (fail-to-encode string "is longer than 2^32 characters"))
       (cond ((and unit (pin simple frame))
-             (write-cell cell (if (eql unit 4) +ucs4+ +latin1+) length
+             (write-cell cell (if (eql unit 4) +utf32+ +latin1+) length
                          (+ (the address (pyrite/port:vector-address simple))
                             (* start (the (integer 1 4) unit)))))
             (t
@@ -134,7 +126,7 @@
                                simple
                                (coerce simple '(simple-array character (*))))))
                (pyrite/port:copy-string-to-memory simple start end room)
-               (write-cell cell +ucs4+ length room)))))))
+               (write-cell cell +utf32+ length room)))))))
 
 ;;; Integers
 
@@ -189,7 +181,7 @@
          (loop for item in value
                for place of-type address from cells by +value-size+
                do (item item place))))
-      (simple-vector
+      (vector
        (let* ((count (length value)) (cells (allocate-cells frame count)))
          (items +list+ count cells)
          (loop for item across value
@@ -263,10 +255,8 @@
     (cond (element
            (encode-specialized-array array element cell frame)
            t)
-          ((and (eq (array-element-type array) t) (= (array-rank array) 1))
-           ;; Displaced, adjustable or with a fill pointer: its elements are what counts.
-           (encode (coerce array 'simple-vector) cell frame)
-           t)
+          ;; Displaced, adjustable or with a fill pointer.
+          ((and (eq (array-element-type array) t) (= (array-rank array) 1)) nil)
           (t (fail-to-encode array "is an array of a type that is not supported yet")))))
 
 (defun encode-specialized-array (array element cell frame)

@@ -10,6 +10,18 @@
           do (encode part cell frame))
     (values cells count)))
 
+(defun source-parts (arguments)
+  "ARGUMENTS with those that would be taken for source, though they are values, made objects."
+  (loop for argument in arguments
+        collect (typecase argument
+                  ((or string null (eql t)) argument)
+                  ((or symbol character) (python-object argument))
+                  (t argument))))
+
+(defun python-object (value)
+  "VALUE as an object of Python's, whatever it is."
+  (convert value (logior +remote+ +as-ucs4+)))
+
 (defun check-source (parts)
   "Signal a TYPE-ERROR unless PARTS are strings."
   (dolist (part parts)
@@ -21,13 +33,13 @@
 The strings among ARGS are source, in order; any other value takes part in the expression itself, as
 the object it is converted to: (pyeval \"sum(\" #(1 2 3) \")\")."
   (with-crossing (frame)
-    (multiple-value-bind (cells count) (encode-parts args frame)
+    (multiple-value-bind (cells count) (encode-parts (source-parts args) frame)
       (%eval (pointer cells) count (result-flags) (pointer (frame-result frame))))))
 
 (defun pyexec (&rest args)
   "Execute Python statements in __main__. ARGS as for PYEVAL. Returns no values."
   (with-command (frame)
-    (multiple-value-bind (cells count) (encode-parts args frame)
+    (multiple-value-bind (cells count) (encode-parts (source-parts args) frame)
       (%exec (pointer cells) count)))
   (values))
 
@@ -45,9 +57,5 @@ PYCALL, PYVALUE and PYEVAL are faster and pass values as they are."
 
 (defun (setf pyeval) (new-value &rest args)
   "Assign NEW-VALUE to the Python expression of ARGS, which must be one that can be assigned to."
-  (apply #'pyexec (append args (list "=" (if (stringp new-value) (python-literal new-value) new-value))))
+  (apply #'pyexec (append args (list " = " (python-object new-value))))
   new-value)
-
-(defun python-literal (string)
-  "STRING as an object that PYEXEC takes for a value and not for source."
-  (convert string (logior +remote+ +as-ucs4+)))

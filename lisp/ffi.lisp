@@ -17,7 +17,7 @@
 (define-numbers
   (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
   (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
-  (+single+ 16))
+  (+single+ 16) (+utf32+ 17))
 
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
@@ -44,14 +44,15 @@
   (+array-size+ 24) (+array-dimensions+ 8) (+array-rank+ 16) (+array-element+ 20)
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
   (+error-exception+ 56)
-  (+start-options-size+ 32) (+start-options-executable+ 8) (+start-options-flags+ 24))
+  (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
+  (+start-options-flags+ 40))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
         +result-size+ +result-memory+ +result-scratch+
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
-        +start-options-size+ +start-options-executable+ +start-options-flags+)
+        +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle

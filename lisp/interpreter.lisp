@@ -3,23 +3,31 @@
 (in-package #:pyrite)
 
 (defvar *additional-init-codes* '()
-  "A list of strings of Python code that PYSTART executes.")
+  "A list of strings of Python code that PYSTART executes, before any thread's call enters Python.")
 
 (defvar *disable-pystop* nil
   "When true, PYSTOP does nothing.")
 
 (defvar *start-lock* (bt:make-lock "Pyrite start"))
 
+(defmacro with-native-text ((pointer bytes text) &body body)
+  "Bind POINTER and BYTES to TEXT in UTF-8."
+  `(cffi:with-foreign-string ((,pointer ,bytes) ,text :encoding :utf-8 :null-terminated-p nil)
+     ,@body))
+
 (defun start-python (executable)
-  "Have libpyrite start Python as EXECUTABLE would."
-  (cffi:with-foreign-string ((path bytes) executable :encoding :utf-8 :null-terminated-p nil)
-    (cffi:with-foreign-pointer (options +start-options-size+)
-      (setf (cffi:mem-ref options :size 0) +start-options-size+
-            (cffi:mem-ref options :pointer +start-options-executable+) path
-            (cffi:mem-ref options :size (+ +start-options-executable+ 8)) bytes
-            (cffi:mem-ref options :uint64 +start-options-flags+)
-            (if pyrite/port:+uses-x87+ 0 +no-x87+))
-      (check-status (%start options)))))
+  "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
+  (with-native-text (path path-bytes executable)
+    (with-native-text (code code-bytes (format nil "~{~A~%~}" *additional-init-codes*))
+      (cffi:with-foreign-pointer (options +start-options-size+)
+        (setf (cffi:mem-ref options :size 0) +start-options-size+
+              (cffi:mem-ref options :pointer +start-options-executable+) path
+              (cffi:mem-ref options :size (+ +start-options-executable+ 8)) path-bytes
+              (cffi:mem-ref options :pointer +start-options-code+) code
+              (cffi:mem-ref options :size (+ +start-options-code+ 8)) code-bytes
+              (cffi:mem-ref options :uint64 +start-options-flags+)
+              (if pyrite/port:+uses-x87+ 0 +no-x87+))
+        (check-status (%start options))))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -35,11 +43,10 @@ PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each sa
           (start-python "")
           (let ((python (find-python)))
             (load-library python)
-            (handler-bind ((error (lambda (condition)
-                                    (declare (ignore condition))
-                                    (forget-library))))
-              (start-python (python-executable python))))))
-    (mapc #'raw-pyexec *additional-init-codes*))
+            (handler-bind ((pyrite-error (lambda (condition)
+                                           (declare (ignore condition))
+                                           (forget-library))))
+              (start-python (python-executable python)))))))
   t)
 
 (defun python-alive-p ()

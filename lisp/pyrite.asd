@@ -61,6 +61,8 @@
                (:file "eval")
                (:file "errors")
                (:file "threads")
+               (:file "image")
+               (:file "docs")
                (:file "hygiene"))
   :perform (test-op (operation system)
              (declare (ignore operation system))

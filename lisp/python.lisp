@@ -40,15 +40,21 @@ print(sys.base_prefix)
 "
   "The program that a python executable runs to describe itself, a line an answer.")
 
+(defconstant +f-ok+ 0 "What access() is asked for: whether the file exists.")
+
 (defun executable-in (folder)
-  "The python executable of FOLDER, the prefix of a venv or conda environment, or NIL."
-  (when folder
-    (let ((folder (uiop:ensure-directory-pathname folder)))
-      (loop for name in '("bin/python3" "bin/python")
-            thereis (let ((file (merge-pathnames name folder)))
-                      ;; A venv's python is a link, which must not be followed: its place is what
-                      ;; makes it the venv's.
-                      (when (uiop:file-exists-p file) (uiop:native-namestring file)))))))
+  "The python executable of FOLDER, the prefix of a venv or conda environment, or NIL.
+
+FOLDER and the value are the system's names, in which brackets and stars mean nothing: no pathname is
+made of them. A venv's python is a link, which is not followed: its place is what makes it the venv's."
+  (loop for name in '("bin/python3" "bin/python")
+        for file = (format nil "~A/~A" (string-right-trim "/" folder) name)
+        when (present-p file)
+          return file))
+
+(defun present-p (file)
+  "True when FILE, a string, exists."
+  (zerop (cffi:foreign-funcall "access" :string file :int +f-ok+ :int)))
 
 (defun getenv (name)
   "The environment variable NAME, or NIL when it is not set or empty."
@@ -66,7 +72,7 @@ print(sys.base_prefix)
         (getenv "PYRITE_PYTHON")
         (environment "VIRTUAL_ENV")
         (environment "CONDA_PREFIX")
-        (executable-in (merge-pathnames ".venv/" (uiop:getcwd)))
+        (executable-in (format nil "~A.venv" (uiop:native-namestring (uiop:getcwd))))
         "python3")))
 
 (defun ask (executable)

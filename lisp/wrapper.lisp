@@ -2,12 +2,17 @@
 
 (in-package #:pyrite)
 
-(defstruct (pyobject-wrapper (:constructor %make-wrapper (handle)) (:copier nil) (:predicate pyobject-wrapper-p))
+(defstruct (pyobject-wrapper (:constructor %make-wrapper (handle)) (:copier nil) (:predicate nil))
   "A Python object. It lives in Python as long as this wrapper does in Lisp.
 
 LOAD-FORM is used when the wrapper is dumped into a compiled file."
   (handle 0 :type (unsigned-byte 62) :read-only t)
   (load-form nil))
+
+(declaim (inline pyobject-wrapper-p))
+(defun pyobject-wrapper-p (object)
+  "True when OBJECT is a PYOBJECT-WRAPPER."
+  (typep object 'pyobject-wrapper))
 
 (defmethod make-load-form ((wrapper pyobject-wrapper) &optional environment)
   (declare (ignore environment))

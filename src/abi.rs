@@ -83,7 +83,8 @@ pub const PYR_FLOAT: pyr_tag = 4;
 pub const PYR_UTF8: pyr_tag = 5;
 /// Text of one byte a character, U+0000 to U+00FF: `of.bytes`, `aux` characters. Arguments only.
 pub const PYR_LATIN1: pyr_tag = 6;
-/// Text of one native-endian 32-bit code point a character: `of.points`, `aux` characters.
+/// Text of one native-endian 32-bit code point a character, lone surrogates allowed: `of.points`, `aux`
+/// characters.
 pub const PYR_UCS4: pyr_tag = 7;
 /// An int of any size: `of.bytes`, `aux` bytes, two's complement, little-endian.
 pub const PYR_BIGINT: pyr_tag = 8;
@@ -104,6 +105,8 @@ pub const PYR_BYTES: pyr_tag = 14;
 pub const PYR_ARRAY: pyr_tag = 15;
 /// A float of single precision (numpy's float16 or float32): `of.real`. As an argument, a float.
 pub const PYR_SINGLE: pyr_tag = 16;
+/// As `PYR_UCS4`, but lone surrogates are refused, as UTF-32 does. Arguments only.
+pub const PYR_UTF32: pyr_tag = 17;
 
 /// The element type of an array.
 pub type pyr_element = u32;
@@ -161,7 +164,7 @@ pub union pyr_payload {
     pub name: pyr_name,
     /// For `PYR_UTF8`, `PYR_LATIN1`, `PYR_BIGINT` and `PYR_BYTES`. NULL is allowed when `aux` is 0.
     pub bytes: *const u8,
-    /// For `PYR_UCS4`. NULL is allowed when `aux` is 0.
+    /// For `PYR_UCS4` and `PYR_UTF32`. NULL is allowed when `aux` is 0.
     pub points: *const u32,
     /// For `PYR_LIST`, `PYR_TUPLE` and `PYR_DICT`. NULL is allowed when `aux` is 0.
     pub items: *const pyr_value,
@@ -241,6 +244,11 @@ pub struct pyr_start_options {
     pub executable: *const u8,
     /// Its length in bytes.
     pub executable_length: usize,
+    /// Python source that is executed in `__main__` before any other call enters, in UTF-8; NULL for
+    /// none. When it raises, Python counts as stopped, and `pyr_start` returns `PYR_PYTHON_ERROR`.
+    pub code: *const u8,
+    /// Its length in bytes.
+    pub code_length: usize,
     /// `PYR_NO_X87` or 0.
     pub flags: u32,
     /// 0.
@@ -262,7 +270,7 @@ const _: () = {
     assert!(size_of::<pyr_result>() == 512);
     assert!(size_of::<pyr_array>() == 24);
     assert!(size_of::<pyr_error>() == 64);
-    assert!(size_of::<pyr_start_options>() == 32);
+    assert!(size_of::<pyr_start_options>() == 48);
 };
 
 /// The flags of a call that this library knows.

@@ -36,8 +36,8 @@ pub(crate) enum Class {
 /// What becomes of an array.
 pub(crate) enum Converted<'py> {
     Array(*const pyr_array),
-    /// An array without dimensions: its one item.
-    Scalar(Bound<'py, PyAny>),
+    /// An array without dimensions: its one item, and whether that is of single precision.
+    Scalar(Bound<'py, PyAny>, bool),
     /// Its elements have no type of ours.
     No,
 }
@@ -142,6 +142,24 @@ fn element_of(number: c_int) -> Option<pyr_element> {
     })
 }
 
+/// numpy's type numbers of bool, float and float16.
+const BOOL: c_int = 0;
+const SINGLE: c_int = 11;
+const HALF: c_int = 23;
+
+/// Whether the items of arrays of this type number are numbers of Python's.
+fn has_scalar(number: c_int) -> bool {
+    matches!(number, BOOL | HALF) || element_of(number).is_some()
+}
+
+/// `value` as a float of single precision: numpy's, or Python's float where there is no numpy.
+pub(crate) fn single(py: Python<'_>, value: f64) -> Result<Bound<'_, PyAny>, Fault> {
+    match py.import(intern!(py, "numpy")) {
+        Ok(numpy) => Ok(numpy.call_method1(intern!(py, "float32"), (value,))?),
+        Err(_) => Ok(pyo3::types::PyFloat::new(py, value).into_any()),
+    }
+}
+
 /// numpy's type number and the item size of an element type.
 fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
     let long = if size_of::<std::ffi::c_long>() == 8 {
@@ -180,12 +198,16 @@ pub(crate) fn from_python<'py>(
         let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
         (descr.type_num, descr.byteorder as u8)
     };
+    if numpy::PyUntypedArrayMethods::ndim(array) == 0 && has_scalar(number) {
+        let single = matches!(number, SINGLE | HALF);
+        return Ok(Converted::Scalar(
+            object.call_method0(intern!(py, "item"))?,
+            single,
+        ));
+    }
     let Some(element) = element_of(number) else {
         return Ok(Converted::No);
     };
-    if numpy::PyUntypedArrayMethods::ndim(array) == 0 {
-        return Ok(Converted::Scalar(object.call_method0(intern!(py, "item"))?));
-    }
     // SAFETY: as above.
     let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
     let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
@@ -262,7 +284,9 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
     if array.data.is_null() && size > 0 {
         return Err(Fault::null("the data of an array"));
     }
-    py.import(intern!(py, "numpy"))?;
+    if types(py).is_none() {
+        py.import(intern!(py, "numpy"))?;
+    }
     // SAFETY: attached; numpy is there, so its interface is; the new array has `size` bytes.
     unsafe {
         let kind = get_type_object(py, NpyTypes::PyArray_Type);

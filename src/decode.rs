@@ -41,7 +41,7 @@ fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fau
         PYR_INT | PYR_FLOAT | PYR_SINGLE => number(py, cell),
         // SAFETY: the tag says which member was set, and any integer is a valid one.
         PYR_HANDLE => objects::get(py, unsafe { cell.of.handle }),
-        PYR_UTF8 | PYR_LATIN1 | PYR_UCS4 => text::to_python(py, cell),
+        PYR_UTF8 | PYR_LATIN1 | PYR_UCS4 | PYR_UTF32 => text::to_python(py, cell),
         PYR_NONE => Ok(py.None().into_bound(py)),
         // SAFETY: as for a handle; attached.
         PYR_BOOL => own(py, unsafe { ffi::PyBool_FromLong((cell.of.integer != 0).into()) }),

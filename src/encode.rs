@@ -198,7 +198,7 @@ impl Encoder {
                         aux: 0,
                         of: pyr_payload { array },
                     }),
-                    array::Converted::Scalar(value) => self.numpy_scalar(value, false),
+                    array::Converted::Scalar(value, single) => self.numpy_scalar(value, single),
                     array::Converted::No => self.handle(object),
                 }
             }

@@ -7,7 +7,6 @@
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -17,16 +16,15 @@ use crate::abi::*;
 use crate::api::python::{self, PyStatus};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
-use crate::{bridge, guard, names, objects, thread};
+use crate::{bridge, guard, names, objects, source, thread};
 
 const IDLE: u8 = 0;
 const RUNNING: u8 = 1;
 const STOPPED: u8 = 2;
-const STOPPING: u8 = 3;
+/// A thread is starting or stopping Python.
+const BUSY: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
-/// Held by whoever starts Python.
-static STARTING: Mutex<()> = Mutex::new(());
 
 /// Whether calls may enter.
 #[inline]
@@ -34,45 +32,71 @@ pub(crate) fn is_running() -> bool {
     STATE.load(Ordering::Acquire) == RUNNING
 }
 
-/// Start Python as `executable` would run, or resume after a stop. Late comers wait for the first.
-pub(crate) fn start(executable: &[u8], flags: u32) -> Result<(), Record> {
-    loop {
-        if is_running() {
-            return Ok(());
-        }
-        await_stop()?;
-        let _starting = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match STATE.load(Ordering::Acquire) {
-            // Another thread was faster, with starting or with stopping again.
-            RUNNING | STOPPING => continue,
-            STOPPED => {}
-            _ => {
-                guard::quiet_panics();
-                fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
-                first_start(executable)?;
-            }
-        }
-        STATE.store(RUNNING, Ordering::Release);
-        return Ok(());
-    }
+/// Go from state `from` to busy; false when the state is another by now.
+fn claim(from: u8) -> bool {
+    STATE
+        .compare_exchange(from, BUSY, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok()
 }
 
-/// Wait while another thread is stopping Python. It needs the GIL: who has that cannot wait.
-fn await_stop() -> Result<(), Record> {
-    while STATE.load(Ordering::Acquire) == STOPPING {
+/// Wait until no other thread is starting or stopping Python. It needs the GIL: who has that cannot
+/// wait. No lock is held meanwhile, for the same reason.
+fn settled() -> Result<u8, Record> {
+    loop {
+        let state = STATE.load(Ordering::Acquire);
+        if state != BUSY {
+            return Ok(state);
+        }
         if thread::current().is_attached() {
-            return Err(Record::plain(
-                PYR_START_FAILED,
-                "Python is being stopped, and this thread holds the GIL",
-            ));
+            let why = "another thread is starting or stopping Python, and this one holds the GIL";
+            return Err(Record::plain(PYR_START_FAILED, why));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(())
 }
 
-fn first_start(executable: &[u8]) -> Result<(), Record> {
+/// Start Python as `executable` would run, or resume after a stop, and run `code`. Late comers wait for
+/// the first.
+pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Record> {
+    loop {
+        match settled()? {
+            RUNNING => return Ok(()),
+            state if claim(state) => {
+                let started = if state == IDLE {
+                    first_start(executable, flags)
+                } else {
+                    Ok(())
+                };
+                let next = if started.is_ok() { STOPPED } else { state };
+                let ready = started.and_then(|()| run_code(code));
+                STATE.store(if ready.is_ok() { RUNNING } else { next }, Ordering::Release);
+                return ready;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Run `code` in `__main__` while nobody else can enter.
+fn run_code(code: &str) -> Result<(), Record> {
+    if code.is_empty() {
+        return Ok(());
+    }
+    let status = guard::enter_unchecked(|py| {
+        let code = source::compile(py, code, source::Kind::Statements)?;
+        source::run(py, code.as_ptr()).map(drop)
+    });
+    if status == PYR_OK {
+        Ok(())
+    } else {
+        Err(thread::current().take_record())
+    }
+}
+
+fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
+    guard::quiet_panics();
     check_version()?;
+    fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
     let host = FpEnv::enter();
     let handlers = SignalHandlers::save();
     let adopted = python::is_running();
@@ -232,16 +256,20 @@ impl SignalHandlers {
 
 /// Stop: no call enters until the next start, old handles are stale, `__main__` is empty.
 pub(crate) fn stop() -> pyr_status {
-    // No lock is held while waiting for the GIL: whoever has it may want to start or stop, too.
-    let stopping = STATE.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire);
-    if stopping.is_err() {
-        return await_stop().map_or_else(guard::fail, |()| PYR_OK);
+    loop {
+        match settled() {
+            Err(record) => return guard::fail(record),
+            Ok(RUNNING) if claim(RUNNING) => {
+                let status = guard::enter_unchecked(|py| {
+                    objects::clear(py);
+                    names::forget_sources();
+                    bridge::call(py, "reset", ()).map(drop)
+                });
+                STATE.store(STOPPED, Ordering::Release);
+                return status;
+            }
+            Ok(RUNNING) => {}
+            Ok(_) => return PYR_OK,
+        }
     }
-    let status = guard::enter_unchecked(|py| {
-        objects::clear(py);
-        names::forget_sources();
-        bridge::call(py, "reset", ()).map(drop)
-    });
-    STATE.store(STOPPED, Ordering::Release);
-    status
 }

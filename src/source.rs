@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::{bridge, decode, text};
+use crate::{array, bridge, decode, text};
 
 /// What source is: one expression, or statements.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(crate) fn run_parts<'py>(
             append_apart(&mut source, &name);
             after_value = true;
             names.push(name);
-            values.push(decode::value(py, part)?);
+            values.push(spliced_value(py, part)?);
         }
     }
     if values.is_empty() {
@@ -86,6 +86,15 @@ pub(crate) fn run_parts<'py>(
         function,
         (source, PyList::new(py, names)?, PyTuple::new(py, values)?),
     )
+}
+
+/// The object of a part that is a value. A single float stays one, where numpy has such a thing.
+fn spliced_value<'py>(py: Python<'py>, part: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    if part.tag == PYR_SINGLE {
+        // SAFETY: the tag says which member was set, and any bit pattern is a float.
+        return array::single(py, unsafe { part.of.real });
+    }
+    decode::value(py, part)
 }
 
 /// Append `text` to `source`, apart from a word that is there already: a value that is spliced in next to

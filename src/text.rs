@@ -16,7 +16,7 @@ use crate::fault::{Fault, own};
 
 /// Whether `cell` is text.
 pub(crate) fn is_text(cell: &pyr_value) -> bool {
-    matches!(cell.tag, PYR_UTF8 | PYR_LATIN1 | PYR_UCS4)
+    matches!(cell.tag, PYR_UTF8 | PYR_LATIN1 | PYR_UCS4 | PYR_UTF32)
 }
 
 /// `cell`, which must be text.
@@ -50,7 +50,7 @@ pub(crate) fn to_str(cell: &pyr_value) -> Result<Cow<'_, str>, Fault> {
             .map(Cow::Borrowed)
             .map_err(|_| invalid("a name or source is not valid UTF-8")),
         PYR_LATIN1 => Ok(units::<u8>(cell)?.iter().copied().map(char::from).collect()),
-        PYR_UCS4 => units::<u32>(cell)?
+        PYR_UCS4 | PYR_UTF32 => units::<u32>(cell)?
             .iter()
             .map(|&point| {
                 char::from_u32(point).ok_or_else(|| invalid("a name or source is not valid Unicode"))
@@ -71,10 +71,15 @@ pub(crate) fn to_python<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<
         PYR_LATIN1 => from_kind(py, 1, units::<u8>(cell)?),
         _ => {
             let points = units::<u32>(cell)?;
-            // The first test is one pass without branches, and enough for nearly all text.
-            let bits = points.iter().fold(0, |bits, &point| bits | point);
-            if bits > 0xF_FFFF && points.iter().any(|&point| point > 0x10_FFFF) {
-                return Err(invalid("a code point is beyond U+10FFFF"));
+            let surrogates = if cell.tag == PYR_UTF32 { 0xD800 } else { u32::MAX };
+            // One pass without branches.
+            let bad = points.iter().fold(false, |bad, &point| {
+                bad | (point & !0x7FF == surrogates) | (point > 0x10_FFFF)
+            });
+            if bad {
+                return Err(invalid(
+                    "text has a lone surrogate, or a code point beyond U+10FFFF",
+                ));
             }
             from_kind(py, 4, points)
         }

@@ -142,7 +142,7 @@ macro_rules! layouts {
 
 fn layouts() -> Vec<(String, usize)> {
     layouts! {
-        pyr_start_options { size, executable, executable_length, flags, reserved }
+        pyr_start_options { size, executable, executable_length, code, code_length, flags, reserved }
         pyr_array { data, dimensions, rank, element }
         pyr_payload { integer, real, handle, name, bytes, points, items, array }
         pyr_value { tag, aux, of }
@@ -195,6 +195,7 @@ fn the_library_was_built_with_these_layouts() {
         "pyr_error.exception",
         "pyr_start_options.size",
         "pyr_start_options.executable",
+        "pyr_start_options.code",
         "pyr_start_options.flags",
     ];
     let mut numbers = [u32::MAX; 64];

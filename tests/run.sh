@@ -61,7 +61,7 @@ counts() {
 }
 
 run_rust() {
-    limited 900 cargo test --release --no-fail-fast
+    limited 900 cargo test --no-fail-fast
     # shellcheck disable=SC2046 # two numbers are two words
     judge rust $? 0 $(counts 'test result: .* ([0-9]+) passed; ([0-9]+) failed')
     echo

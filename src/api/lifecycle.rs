@@ -30,7 +30,7 @@ pub extern "C" fn pyr_version() -> *const c_char {
 /// the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
 /// `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
 /// `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
-/// `pyr_start_options`, offsets of `executable` and `flags`.
+/// `pyr_start_options`, offsets of `executable`, `code` and `flags`.
 ///
 /// Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
 ///
@@ -57,6 +57,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         offset_of!(pyr_error, exception),
         size_of::<pyr_start_options>(),
         offset_of!(pyr_start_options, executable),
+        offset_of!(pyr_start_options, code),
         offset_of!(pyr_start_options, flags),
     ];
     if !numbers.is_null() {
@@ -77,8 +78,9 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 /// already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
 /// inside Python's own start, CPython may refuse to be started again in the same process.
 ///
-/// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_START_FAILED`
-/// (there is no such executable, say) or `PYR_UNSUPPORTED_PYTHON`.
+/// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_INVALID_TEXT`,
+/// `PYR_START_FAILED` (there is no such executable, say), `PYR_UNSUPPORTED_PYTHON`, or
+/// `PYR_PYTHON_ERROR` when the code in the options raised.
 ///
 /// # Safety
 /// `options` points to a readable `pyr_start_options`, or is NULL.
@@ -87,19 +89,19 @@ pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_sta
     guard::outside(|| {
         // SAFETY: promised by the caller; NULL is refused.
         let checked = unsafe { checked(options) };
-        let (executable, flags) = checked.map_err(|fault| match fault {
+        let (executable, code, flags) = checked.map_err(|fault| match fault {
             Fault::Status(explained) => Record::plain(explained.0, explained.1),
             Fault::Python => Record::plain(PYR_PANIC, ""),
         })?;
-        interp::start(executable, flags)
+        interp::start(executable, code, flags)
     })
 }
 
-/// The executable's path and the flags in `options`.
+/// The executable's path, the code and the flags in `options`.
 ///
 /// # Safety
 /// As for [`pyr_start`].
-unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u32), Fault> {
+unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'a str, u32), Fault> {
     // SAFETY: promised by the caller. The size is read first: the rest may be shorter than ours.
     unsafe {
         if options.is_null() {
@@ -119,7 +121,10 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], u3
             options.executable_length,
             "the executable's path",
         )?;
-        Ok((executable, options.flags))
+        let code = slice(options.code, options.code_length, "the code")?;
+        let code =
+            std::str::from_utf8(code).map_err(|_| Fault::new(PYR_INVALID_TEXT, "the code is not UTF-8"))?;
+        Ok((executable, code, options.flags))
     }
 }
 

@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
     dict = cell_items(PYR_DICT, NULL, 0);
 
     everywhere("tag 0", cell(0, 0), PYR_INVALID_TAG);
-    everywhere("an unknown tag", cell(17, 3), PYR_INVALID_TAG);
+    everywhere("an unknown tag", cell(1000, 3), PYR_INVALID_TAG);
     everywhere("handle 0", cell_handle(0), PYR_INVALID_HANDLE);
     everywhere("an address", cell_handle((uint64_t)1 << 62 | 4096), PYR_INVALID_HANDLE);
     released = handle_on("object()");

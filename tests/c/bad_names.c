@@ -106,7 +106,7 @@ int main(int argc, char **argv) {
     good = cell_text("types");
 
     everywhere("tag 0", cell(0, 0), PYR_INVALID_TAG);
-    everywhere("an unknown tag", cell(17, 3), PYR_INVALID_TAG);
+    everywhere("an unknown tag", cell(1000, 3), PYR_INVALID_TAG);
     refused(names + 3, COUNT(names) - 3, "a number", cell_int(1), PYR_INVALID_TAG);
     refused(texts, COUNT(texts), "a number", cell_int(1), PYR_INVALID_TAG);
     refused(texts, COUNT(texts), "bytes", cell_bytes(PYR_BYTES, "types", 5), PYR_INVALID_TAG);

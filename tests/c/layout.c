@@ -12,7 +12,8 @@ static void sizes_and_offsets(void) {
         sizeof(pyr_array), offsetof(pyr_array, dimensions), offsetof(pyr_array, rank), offsetof(pyr_array, element),
         sizeof(pyr_error), offsetof(pyr_error, type_name), offsetof(pyr_error, message),
         offsetof(pyr_error, traceback), offsetof(pyr_error, exception),
-        sizeof(pyr_start_options), offsetof(pyr_start_options, executable), offsetof(pyr_start_options, flags),
+        sizeof(pyr_start_options), offsetof(pyr_start_options, executable), offsetof(pyr_start_options, code),
+        offsetof(pyr_start_options, flags),
     };
     uint32_t numbers[COUNT(expected) + 1];
     size_t i;

@@ -1,0 +1,194 @@
+;;;; Python values to Lisp.
+
+(in-package #:pyrite/test)
+
+(def-suite decode :in pyrite :description "Python values to Lisp.")
+(in-suite decode)
+
+;;; Numbers
+
+(test decode.integers
+  "Powers of two and their neighbours, computed by Python from their exponents."
+  (is-for-each (exponent (append (loop for k from 0 to 200 collect k) '(255 256 511 1000 4099 100000)))
+    (loop for offset from -1 to 1
+          always (and (eql (+ (ash 1 exponent) offset)
+                           (pycall "lambda exponent, offset: (1 << exponent) + offset" exponent offset))
+                      (eql (- offset (ash 1 exponent))
+                           (pycall "lambda exponent, offset: offset - (1 << exponent)" exponent offset))))))
+
+(test decode.integers-of-source
+  (is-for-each (integer (remove-if (lambda (integer) (> (integer-length integer) 5000)) (integer-cases)))
+    (eql integer (pyeval (python-hex integer)))))
+
+(test decode.integers-inside-containers
+  (is (equalp (coerce (integer-cases) 'vector)
+              (pycall "lambda texts: [int(text, 16) for text in texts]"
+                      (mapcar #'python-hex (integer-cases))))))
+
+(test decode.doubles
+  (is-for-each (bits (double-bits-cases))
+    (let ((value (pycall "lambda bits: __import__('struct').unpack('<d', bits.to_bytes(8, 'little'))[0]" bits)))
+      (and (typep value 'double-float) (eql bits (double-bits value)))))
+  (is (eql 1.5d0 (pyeval "1.5")))
+  (is (eql 0.1d0 (pyeval "0.1")))
+  (is (eql -0d0 (pyeval "-0.0"))))
+
+(test decode.constants
+  (is (eq t (pyeval "True")))
+  (is (eq nil (pyeval "False")))
+  (is (eq +py-none+ (pyeval "None")))
+  (is (eq +py-empty-tuple+ (pyeval "()")))
+  (is (equal (list +py-none+ +py-empty-tuple+ nil) (pyeval "(None, (), False)")))
+  (is (eq +py-none+ (gethash +py-none+ (pyeval "{None: None}")))))
+
+;;; Text
+
+(test decode.strings
+  (is-for-each (string (string-cases))
+    (let ((value (pycall "lambda codes: ''.join(map(chr, codes))" (codes string))))
+      (and (typep value '(simple-array character (*)))
+           (equalp (codes string) (codes value))))))
+
+(test decode.strings-are-fresh
+  (pyexec "constant = 'constant'")
+  (let ((string (pyvalue "constant")))
+    (setf (char string 0) #\X)
+    (is (equal "constant" (pyvalue "constant")))))
+
+(test decode.long-string
+  (let* ((length (scaled 1000000))
+         (string (pycall "lambda length: chr(0x1F600) + 'a' * (length - 2) + chr(0)" length)))
+    (is (= length (length string)))
+    (is (= #x1F600 (char-code (char string 0))))
+    (is (= 0 (char-code (char string (1- length)))))
+    (is (= (- length 2) (count #\a string)))))
+
+(test decode.lone-surrogate
+  "It does not lose the call."
+  (let ((string (pyeval "'a\\ud800b'")))
+    (is (= 3 (length string)))
+    (is (eql #\a (char string 0)))
+    (is (eql #\b (char string 2))))
+  (is-true (python-works-p)))
+
+(test decode.bytes
+  (dolist (count '(0 1 255 256 100000))
+    (let ((bytes (pycall "lambda count: bytes(i % 256 for i in range(count))" count)))
+      (is (typep bytes '(simple-array (unsigned-byte 8) (*))))
+      (is (= count (length bytes)))
+      (is-true (loop for byte across bytes for i from 0 always (= byte (mod i 256)))))))
+
+;;; Containers
+
+(test decode.containers
+  (is (equal '(1) (pyeval "(1,)")))
+  (is (equal '(1 "two" 3d0) (pyeval "(1, 'two', 3.0)")))
+  (is (equalp #() (pyeval "[]")))
+  (is (same #(1 "two" 3d0) (pyeval "[1, 'two', 3.0]")))
+  (is (typep (pyeval "[1, 2]") 'simple-vector))
+  (is (same `(#(1 (2 ,(table "a" #(3)))) nil) (pyeval "([1, (2, {'a': [3]})], False)"))))
+
+(test decode.dicts
+  (let ((table (pyeval "{'a': 1, 2: 'b', 2.5: (1,), (1, ('x', True)): {}, None: [], 1 << 70: 0}")))
+    (is (eq 'equal (hash-table-test table)))
+    (is (= 6 (hash-table-count table)))
+    (is (eql 1 (gethash "a" table)))
+    (is (equal "b" (gethash 2 table)))
+    (is (equal '(1) (gethash 2.5d0 table)))
+    (is (zerop (hash-table-count (gethash '(1 ("x" t)) table))))
+    (is (equalp #() (gethash +py-none+ table)))
+    (is (eql 0 (gethash (ash 1 70) table))))
+  (is (zerop (hash-table-count (pyeval "{}"))))
+  (is-true (nth-value 1 (gethash +py-empty-tuple+ (pyeval "{(): 1}")))))
+
+(test decode.containers-are-fresh
+  (pyexec "shared = [1, 2]")
+  (let ((one (pyvalue "shared")) (both (pyeval "(shared, shared)")))
+    (setf (svref one 0) 99)
+    (is (same #(1 2) (pyvalue "shared")))
+    (setf (svref (first both) 0) 99)
+    (is (same #(1 2) (second both)))))
+
+(test decode.subclasses-are-wrappers
+  "Only exact types are converted, so that nothing of a subclass is lost."
+  (is-for-each (source '("__import__('collections').namedtuple('P', 'x y')(1, 2)"
+                         "__import__('collections').OrderedDict(a=1)"
+                         "__import__('collections').defaultdict(list)"
+                         "__import__('collections').Counter('abc')"
+                         "__import__('enum').IntEnum('E', 'A B').A"
+                         "type('I', (int,), {})(5)" "type('F', (float,), {})(5)" "type('S', (str,), {})('a')"
+                         "type('T', (tuple,), {})()" "type('L', (list,), {})([1])" "type('D', (dict,), {})()"
+                         "type('B', (bytes,), {})(b'a')"))
+    (let ((value (pyeval source)))
+      (and (pyobject-wrapper-p value)
+           (pycall "lambda value: type(value) not in (int, float, str, tuple, list, dict, bytes)" value)))))
+
+(test decode.other-types-are-wrappers
+  (is-for-each (source '("object()" "{1, 2}" "frozenset()" "range(3)" "iter([])" "(i for i in [])" "len" "int"
+                         "__import__('math')" "lambda: 1" "bytearray(b'a')" "memoryview(b'a')" "slice(1)"
+                         "..." "NotImplemented" "ValueError('a')" "{}.keys()" "[].append"
+                         "__import__('decimal').Decimal(1)" "__import__('datetime').date(2000, 1, 1)"))
+    (pyobject-wrapper-p (pyeval source)))
+  (is (every #'pyobject-wrapper-p (pyeval "[object(), len, {1}]")))
+  (is (pyobject-wrapper-p (gethash "a" (pyeval "{'a': object()}")))))
+
+;;; Wide and deep
+
+(test decode.wide
+  (let ((count (scaled 100000)))
+    (is-true (let ((list (pycall "lambda count: tuple(range(count))" count)))
+               (and (= count (length list))
+                    (loop for item in list for i from 0 always (eql item i)))))
+    (is-true (let ((vector (pycall "lambda count: [(i, [str(i)]) for i in range(count)]" count)))
+               (and (= count (length vector))
+                    (loop for item across vector
+                          for i from 0
+                          always (and (eql i (first item))
+                                      (equal (format nil "~D" i) (svref (second item) 0)))))))
+    (is-true (let ((table (pycall "lambda count: {str(i): i for i in range(count)}" count)))
+               (and (= count (hash-table-count table))
+                    (loop for i below count always (eql i (gethash (format nil "~D" i) table))))))))
+
+(defun deep-in-python (wrap depth)
+  "A Python value: 5 inside DEPTH containers that WRAP, the source of an expression of v, makes."
+  (pyexec (format nil "def nest(depth):~%    v = 5~%    for i in range(depth): v = ~A~%    return v" wrap))
+  (pycall "nest" depth))
+
+(test decode.deep
+  (let ((depth (scaled 100000)))
+    (flet ((depth-and-value (wrap unwrap)
+             (multiple-value-list (unnest unwrap (deep-in-python wrap depth)))))
+      (is (equal (list depth 5) (depth-and-value "(v,)" #'first)))
+      (is (equal (list depth 5) (depth-and-value "[v]" (lambda (value) (svref value 0)))))
+      (is (equal (list depth 5) (depth-and-value "{1: v}" (lambda (value) (gethash 1 value))))))))
+
+(test decode.too-deep
+  (refuses conversion-error (deep-in-python "[v]" 1000002)))
+
+(test decode.self-containing
+  "A container that contains itself is an error that says so."
+  (pyexec "loop_list = []
+loop_list.append(loop_list)
+loop_dict = {}
+loop_dict['a'] = loop_dict
+loop_far = [1, 2, ({'a': (3,)},)]
+loop_far[2][0]['b'] = loop_far
+loop_deep = inner = []
+for i in range(1000): inner.append([]); inner = inner[0]
+inner.append(loop_deep)")
+  (dolist (name '("loop_list" "loop_dict" "loop_far" "loop_deep"))
+    (refuses conversion-error (pyvalue name))
+    (is (search "itself" (princ-to-string (signalled (pyvalue name)))))
+    (is (pyobject-wrapper-p (with-remote-objects (pyvalue name))))))
+
+(test decode.shared-parts
+  (is (same '(#(1) #(1) (#(1))) (pyeval "(lambda v: (v, v, (v,)))([1])")))
+  (is (same (nest #'vector '(#(1) #(1)) 100)
+            (deep-in-python "[v] if i else (lambda part: (part, part))([1])" 101))))
+
+(test decode.types-that-numpy-lacks
+  "What is no numpy object is the same with numpy there as without."
+  (with-numpy
+    (is (eql 1.5d0 (pyeval "1.5")))
+    (is (eql 5 (pyeval "5")))
+    (is (pyobject-wrapper-p (pyeval "object()")))))

@@ -1,0 +1,222 @@
+;;;; Lisp values to Python: each is looked at by Python itself.
+
+(in-package #:pyrite/test)
+
+(def-suite encode :in pyrite :description "Lisp values to Python.")
+(in-suite encode)
+
+(defun python-repr-is (text value)
+  "True when Python's repr of VALUE is TEXT."
+  (equal text (pycall "repr" value)))
+
+;;; Numbers
+
+(test encode.integers
+  (is-for-each (integer (integer-cases))
+    (equal (python-hex integer) (pycall "hex" integer)))
+  (is-for-each (integer (integer-cases))
+    (pycall "lambda value: type(value) is int" integer)))
+
+(test encode.integers-inside-containers
+  (let ((integers (integer-cases)))
+    (is (equalp (map 'vector #'python-hex integers)
+                (pycall "lambda values: [hex(value) for value in values]" integers)))))
+
+(test encode.fixnum-edges
+  (is-for-each (integer (list most-positive-fixnum most-negative-fixnum (1+ most-positive-fixnum)
+                              (1- most-negative-fixnum) (1- (ash 1 63)) (- (ash 1 63)) (ash 1 63)
+                              (1- (- (ash 1 63))) (1- (ash 1 64)) (ash 1 64)))
+    (equal (format nil "~D" integer) (pycall "str" integer))))
+
+(defparameter *double-bits-in-python*
+  "lambda value: type(value) is float and int.from_bytes(__import__('struct').pack('<d', value), 'little')")
+
+(test encode.doubles
+  (is-for-each (bits (double-bits-cases))
+    (eql bits (pycall *double-bits-in-python* (bits-double bits))))
+  (is (python-repr-is "-0.0" -0d0))
+  (is (python-repr-is "0.1" 0.1d0)))
+
+(defun python-double-bits (single)
+  "What the bits of SINGLE's value are in double precision, as Python sees it."
+  (pycall "lambda bits: int.from_bytes(__import__('struct').pack('<d',
+             __import__('struct').unpack('<f', bits.to_bytes(4, 'little'))[0]), 'little')" single))
+
+(test encode.singles
+  (is-for-each (bits (single-bits-cases))
+    (eql (python-double-bits bits)
+         (pycall *double-bits-in-python* (bits-single bits)))))
+
+;;; Text
+
+(defun codes-in-python (string)
+  "The code points of STRING as Python sees them."
+  (pycall "lambda text: [ord(character) for character in text] if type(text) is str else None" string))
+
+(defun string-cases ()
+  "Strings of every range of characters."
+  (list "" "a" "foo bar" (text 0) (text 97 0 98 0) (text 127 128) (text 255) (text 256)
+        (text #xD7FF #xE000 #xFFFD #xFFFF) (text #x10000) (text 97 #x1F600 98) (text #x10FFFF)
+        (text 65279 97) (text 10 13 9 92 39 34) "~A ~S %s {} \\n"
+        (make-string 31 :initial-element #\x) (make-string 32 :initial-element #\y)
+        (make-string 1000 :initial-element (code-char 233))))
+
+(test encode.strings
+  (is-for-each (string (string-cases))
+    (equalp (codes string) (codes-in-python string))))
+
+(test encode.strings-of-other-kinds
+  "Base strings, adjustable ones, displaced ones, those with a fill pointer."
+  (let ((base (make-array 6 :element-type 'base-char :initial-contents "abcdef"))
+        (wide (concatenate 'string "ab" (text 233 #x1F600) "ef")))
+    (is-for-each (string (list base wide))
+      (equalp (codes string) (codes-in-python string)))
+    (is-for-each (string (list base wide))
+      (let ((part (make-array 3 :element-type (array-element-type string)
+                                :displaced-to string :displaced-index-offset 2)))
+        (equalp (codes (subseq string 2 5)) (codes-in-python part))))
+    (is-for-each (string (list base wide))
+      (let ((adjustable (make-array 6 :element-type (array-element-type string) :adjustable t
+                                      :fill-pointer 4 :initial-contents string)))
+        (equalp (codes (subseq string 0 4)) (codes-in-python adjustable)))))
+  (is (equalp #() (codes-in-python (make-array 0 :element-type 'base-char))))
+  (is (equalp #() (codes-in-python (make-array 9 :element-type 'character :fill-pointer 0)))))
+
+(test encode.string-displaced-twice
+  (let* ((string (copy-seq "0123456789"))
+         (inner (make-array 8 :element-type 'character :displaced-to string :displaced-index-offset 1))
+         (outer (make-array 5 :element-type 'character :displaced-to inner :displaced-index-offset 2)))
+    (is (equalp (codes "34567") (codes-in-python outer)))))
+
+(test encode.long-string
+  (let* ((length (scaled 1000000)) (string (make-string length :initial-element #\a)))
+    (setf (char string (1- length)) (code-char #x1F600)
+          (char string (floor length 2)) (code-char 0))
+    (is (equal (list length 2 #x1F600)
+               (pycall "lambda text: (len(text), len(set(text.replace(chr(0), 'a'))), ord(text[-1]))" string)))))
+
+(test encode.many-strings
+  "More strings in one call than can be pinned at once."
+  (let ((strings (loop for i below 1000 collect (format nil "string ~D" i))))
+    (is (equalp (coerce strings 'vector) (pycall "list" strings)))
+    (is (equal (format nil "~{~A~}" strings) (apply #'pycall "lambda *texts: ''.join(texts)" strings)))))
+
+(test encode.surrogates
+  "A Lisp string that is no Unicode text is a clear error."
+  (let ((half (code-char #xD800)))
+    (if (null half)
+        (skip "This Lisp has no characters for surrogates.")
+        (progn
+          (refuses conversion-error (pycall "len" (string half)))
+          (refuses conversion-error (pyeval (string half)))
+          (refuses conversion-error (pyvalue (string half)))))))
+
+(test encode.characters
+  (is-for-each (code '(0 97 233 #x1F600))
+    (pycall "lambda text, code: isinstance(text, str) and len(text) == 1 and ord(text) == code"
+            (code-char code) code)))
+
+;;; Symbols and constants
+
+(test encode.constants
+  (is (python-repr-is "None" +py-none+))
+  (is (python-repr-is "()" +py-empty-tuple+))
+  (is (python-repr-is "True" t))
+  (is (python-repr-is "False" nil))
+  (is-true (pycall "lambda a, b, c: a is None and b is True and c is False" +py-none+ t nil)))
+
+(test encode.symbols
+  (is-for-each (pair '((foo-bar "'foo_bar'") (*foo* "'FOO'") (|fooBar| "'fooBar'") (#:x "'x'")))
+    (python-repr-is (second pair) (first pair)))
+  (is (python-repr-is "('foo_bar', 'a')" '(:foo-bar :a)))
+  (is (python-repr-is "{'foo_bar': 1}" (table :foo-bar 1))))
+
+;;; Containers
+
+(test encode.containers
+  (is (python-repr-is "(1,)" '(1)))
+  (is (python-repr-is "(1, 'two', 3.0)" '(1 "two" 3d0)))
+  (is (python-repr-is "[]" #()))
+  (is (python-repr-is "[1, 'two', 3.0]" #(1 "two" 3d0)))
+  (is (python-repr-is "{}" (table)))
+  (is (python-repr-is "{'a': 1}" (table "a" 1)))
+  (is (python-repr-is "([1, (2, {'a': [3]})], False)" `(#(1 (2 ,(table "a" #(3)))) nil)))
+  (is (python-repr-is "{(1, ('a', True)): [()]}" (table '(1 ("a" t)) (vector +py-empty-tuple+)))))
+
+(test encode.vectors-of-other-kinds
+  (let ((vector (make-array 5 :adjustable t :fill-pointer 3 :initial-contents '(1 (2) #(3) 4 5))))
+    (is (python-repr-is "[1, (2,), [3]]" vector))
+    (is (python-repr-is "[[1, (2,), [3]]]" (vector vector)))
+    (vector-push-extend "four" vector)
+    (is (python-repr-is "[1, (2,), [3], 'four']" vector))
+    (is (python-repr-is "[(2,), [3]]"
+                        (make-array 2 :displaced-to vector :displaced-index-offset 1)))
+    (setf (fill-pointer vector) 0)
+    (is (python-repr-is "[]" vector))))
+
+(test encode.hash-tables-of-every-test
+  (is-for-each (test '(eq eql equal equalp))
+    (let ((table (make-hash-table :test test)))
+      (setf (gethash 'a-b table) 1
+            (gethash 3 table) '(t)
+            (gethash :c table) (make-hash-table :test test))
+      (and (pycall "lambda table: table == {'a_b': 1, 3: (True,), 'c': {}} and type(table) is dict" table)
+           (eql 3 (pymethod table "__len__"))))))
+
+(test encode.large-hash-table
+  (let ((table (make-hash-table)) (count (scaled 100000)))
+    (dotimes (i count)
+      (setf (gethash i table) (* i i)))
+    (is-true (pycall "lambda table, count: table == {i: i * i for i in range(count)}" table count))))
+
+(test encode.unhashable-key
+  (raises "TypeError" (pycall "len" (table #(1 2) 3)))
+  (raises "TypeError" (pycall "len" (let ((keys (make-hash-table)))
+                                      (setf (gethash (make-hash-table) keys) 1)
+                                      keys)))
+  (is-true (python-works-p)))
+
+(test encode.wrappers
+  (let ((object (pycall "object")))
+    (is-true (pycall "lambda a, b, c, d: a is b[0] is c[0][0] is d['a']"
+                     object (list object) (vector (list object)) (table "a" object)))))
+
+(test encode.shared-parts
+  "What occurs twice, but not inside itself, is converted twice."
+  (let* ((part (list 1 2)) (whole (list part part (vector part part))))
+    (is (python-repr-is "((1, 2), (1, 2), [(1, 2), (1, 2)])" whole))
+    ;; Deep down, where containers are looked up, as well.
+    (let ((deep (nest #'vector whole 200)))
+      (is-true (pycall "lambda a: repr(a) == '[' * 200 + '((1, 2), (1, 2), [(1, 2), (1, 2)])' + ']' * 200" deep)))))
+
+;;; Wide and deep
+
+(test encode.wide
+  (let* ((count (scaled 100000)) (items (loop for i below count collect i)))
+    (is (eql (/ (* count (1- count)) 2) (pycall "sum" items)))
+    (is (eql (/ (* count (1- count)) 2) (pycall "sum" (coerce items 'vector))))
+    (is-true (pycall "lambda items, count: items == [(i, [i]) for i in range(count)]"
+                     (map 'vector (lambda (i) (list i (vector i))) items) count))))
+
+(defparameter *depth-in-python*
+  "lambda value: next(n for n in __import__('itertools').count() if not (
+     isinstance(value, (tuple, list, dict)) and
+     [value := (list(value.values()) if isinstance(value, dict) else value)[0]]))"
+  "How deep a value is nested.")
+
+(test encode.deep
+  (let ((depth (scaled 100000)))
+    (is (eql depth (pycall *depth-in-python* (nest #'list 5 depth))))
+    (is (eql depth (pycall *depth-in-python* (nest #'vector 5 depth))))
+    (is (eql depth (pycall *depth-in-python* (nest (lambda (value) (table 1 value)) 5 depth))))))
+
+(test encode.deep-adjustable-vectors
+  (flet ((wrap (value) (make-array 1 :adjustable t :fill-pointer 1 :initial-element value)))
+    (let ((depth (scaled 100000)))
+      (is (eql depth (handler-case (pycall *depth-in-python* (nest #'wrap 5 depth))
+                       (serious-condition (condition) (princ-to-string condition))))))))
+
+(test encode.too-deep
+  (if (< *scale* 1)
+      (skip "A million containers inside one another take this Lisp minutes.")
+      (refuses conversion-error (pycall "len" (nest #'list 5 1000002)))))

@@ -1,0 +1,267 @@
+;;;; Conditions: what Python raises, what Pyrite refuses, and floating-point traps.
+
+(in-package #:pyrite/test)
+
+(def-suite errors :in pyrite :description "Conditions and floating-point traps.")
+(in-suite errors)
+
+;;; What Python raises
+
+(test errors.pyerror
+  (let ((condition (signalled (pycall "int" "x"))))
+    (is (typep condition 'pyerror))
+    (is (typep condition 'simple-pyerror))
+    (is (typep condition 'error))
+    (is (equal "ValueError" (pyerror-type condition)))
+    (is (equal "invalid literal for int() with base 10: 'x'" (pyerror-message condition)))
+    (is (pyobject-wrapper-p (pyerror-value condition)))
+    (is (equal "ValueError" (pyslot-value (pyslot-value (pyerror-value condition) "__class__") "__name__")))
+    (is (search "ValueError" (princ-to-string condition)))
+    (is (search "invalid literal" (princ-to-string condition)))))
+
+(test errors.handler-case
+  (is (eq :handled (handler-case (pyeval "1 / 0") (pyerror () :handled))))
+  (is (eq :handled (handler-case (pyeval "1 / 0") (error () :handled))))
+  ;; Python works while its error is being handled.
+  (is (eql 5 (block nil
+               (handler-bind ((pyerror (lambda (condition)
+                                         (declare (ignore condition))
+                                         (return (pyeval "2 + 3")))))
+                 (pyeval "1 / 0"))))))
+
+(test errors.qualified-type-names
+  (import-module "json")
+  (is (equal "json.decoder.JSONDecodeError" (pyerror-type (signalled (pycall "json.loads" "{")))))
+  (define-python "class OwnError(Exception): pass" "class Outer:" "    class InnerError(Exception): pass")
+  (raises "OwnError" (pyexec "raise OwnError"))
+  (raises "Outer.InnerError" (pyexec "raise Outer.InnerError")))
+
+(test errors.messages
+  (is-for-each (pair '(("ValueError('text')" "text") ("ValueError()" "") ("ValueError(5)" "5")
+                       ("ValueError('a', 'b')" "('a', 'b')") ("ValueError('~A ~S ~% 100% ~')" "~A ~S ~% 100% ~")
+                       ("KeyError('key')" "'key'") ("ValueError('{0} %s')" "{0} %s")))
+    (let ((condition (signalled (pyexec "raise " (first pair)))))
+      (and (equal (second pair) (pyerror-message condition))
+           (stringp (princ-to-string condition))
+           (stringp (prin1-to-string condition))
+           (search (second pair) (princ-to-string condition)))))
+  (is (equal (text 233 #x1F600 0 97)
+             (pyerror-message (signalled (pyexec "raise ValueError(chr(233) + chr(0x1F600) + chr(0) + 'a')"))))))
+
+(test errors.odd-messages
+  "A message that is no proper text is still an error that can be printed."
+  (is-for-each (source '("ValueError('\\ud800')" "ValueError('x' * 1000000)" "ValueError(b'\\xff')"))
+    (let ((condition (signalled (pyexec "raise " source))))
+      (and (equal "ValueError" (pyerror-type condition))
+           (stringp (princ-to-string condition))
+           (stringp (pyerror-traceback condition))))))
+
+(test errors.broken-exceptions
+  "Whatever an exception's own methods do, it arrives as an error."
+  (is-for-each (body '("def __str__(self): raise ValueError('broken')" "def __str__(self): return 5"
+                       "def __str__(self): import sys; sys.exit(1)" "def __str__(self): raise self"
+                       "def __repr__(self): 1 / 0"
+                       "def __getattribute__(self, name): raise KeyError(name)"
+                       "__class__ = property(lambda self: 1 / 0)" "__module__ = 5"))
+    (define-python "class Broken(Exception):" (format nil "    ~A" body))
+    (let ((condition (signalled (pyexec "raise Broken()"))))
+      (and (typep condition 'pyerror)
+           (stringp (pyerror-type condition))
+           (stringp (pyerror-message condition))
+           (stringp (pyerror-traceback condition))
+           (stringp (princ-to-string condition)))))
+  (is-true (python-works-p)))
+
+(test errors.tracebacks
+  (define-python "def inner_function(): raise ValueError('the reason')" "def outer_function(): inner_function()")
+  (let* ((condition (signalled (pycall "outer_function"))) (text (pyerror-traceback condition)))
+    (is (mentions-p text "Traceback (most recent call last)" "inner_function" "outer_function"
+                    "ValueError: the reason"))
+    (is (< (search "outer_function" text) (search "inner_function" text)))
+    (is (equal text (pyerror-traceback condition)) "It can be asked for again.")
+    (pystop)
+    (is (equal "" (pyerror-traceback condition)))
+    (is (search "the reason" (princ-to-string condition)))))
+
+(test errors.chained
+  (define-python "def chained():" "    try: 1 / 0" "    except ZeroDivisionError as error:"
+    "        raise ValueError('second') from error")
+  (let ((condition (signalled (pycall "chained"))))
+    (is (equal "ValueError" (pyerror-type condition)))
+    (is (mentions-p (pyerror-traceback condition) "ZeroDivisionError" "direct cause" "second"))
+    (is (equal "ZeroDivisionError"
+               (pyslot-value (pyslot-value (pyslot-value (pyerror-value condition) "__cause__") "__class__")
+                             "__name__")))))
+
+(test errors.exits-are-conditions
+  "SystemExit and its like do not leave the process."
+  (import-module "sys")
+  (is (equal "SystemExit" (pyerror-type (signalled (pycall "sys.exit" 3)))))
+  (is (equal "3" (pyerror-message (signalled (pycall "sys.exit" 3)))))
+  (raises "SystemExit" (pycall "exit"))
+  (raises "SystemExit" (pyexec "raise SystemExit"))
+  (raises "KeyboardInterrupt" (pyexec "raise KeyboardInterrupt"))
+  (raises "GeneratorExit" (pyexec "raise GeneratorExit"))
+  (raises "BaseException" (pyexec "raise BaseException"))
+  (is-true (python-works-p)))
+
+(test errors.exhausted-python
+  "Python running out of its stack, or of room, is a Python exception."
+  (define-python "def endless(n): return endless(n + 1)")
+  (raises "RecursionError" (pycall "endless" 0))
+  (raises "MemoryError" (pyeval "'x' * (1 << 62)"))
+  (raises "OverflowError" (pyeval "'x' * (1 << 70)"))
+  (is-true (python-works-p)))
+
+(test errors.raised-again
+  "An exception object can be handed back to Python and raised there."
+  (let ((condition (signalled (pycall "int" "x"))))
+    (define-python "def raise_it(exception): raise exception")
+    (let ((again (signalled (pycall "raise_it" (pyerror-value condition)))))
+      (is (equal "ValueError" (pyerror-type again)))
+      (is-true (pyobject-wrapper-eq (pyerror-value condition) (pyerror-value again))))))
+
+(test errors.many
+  (is-true (dotimes (i (scaled 20000) t)
+             (unless (equal (format nil "~D" i)
+                            (pyerror-message (signalled (pycall "lambda i: (_ for _ in ()).throw(ValueError(i))" i))))
+               (return nil)))))
+
+;;; What Pyrite refuses
+
+(defun condition-of-status (status)
+  "The type of the condition that is signalled for STATUS."
+  (type-of (signalled (pyrite::signal-status status))))
+
+(test errors.conditions-of-statuses
+  (pystart)
+  (is-for-each (pair `((,pyrite::+python-error+ simple-pyerror)
+                       (,pyrite::+stale-handle+ stale-object)
+                       (,pyrite::+circular+ conversion-error) (,pyrite::+too-deep+ conversion-error)
+                       (,pyrite::+changed+ conversion-error) (,pyrite::+invalid-text+ conversion-error)
+                       (,pyrite::+invalid-array+ conversion-error)
+                       (,pyrite::+start-failed+ python-start-error)
+                       (,pyrite::+unsupported-python+ python-start-error)
+                       (,pyrite::+panic+ pyrite-error) (,pyrite::+invalid-handle+ pyrite-error)
+                       (,pyrite::+gil-not-held+ pyrite-error) (,pyrite::+null-argument+ pyrite-error)
+                       (999 pyrite-error)))
+    (eq (second pair) (condition-of-status (first pair)))))
+
+(test errors.hierarchy
+  (dolist (class '(stale-object conversion-error malformed-keywords python-not-found library-not-found
+                   abi-mismatch python-start-error))
+    (is-true (subtypep class 'pyrite-error))
+    (is-false (subtypep class 'pyerror)))
+  (is-true (subtypep 'pyrite-error 'error))
+  (is-true (subtypep 'pyerror 'error))
+  (is-true (subtypep 'simple-pyerror 'pyerror))
+  (is-true (subtypep 'malformed-keywords 'program-error)))
+
+(test errors.panic
+  "A fault inside the library is an error with its message, and the library goes on."
+  (pystart)
+  (let ((condition (signalled (pyrite::check-status (pyrite::%test-panic)))))
+    (is (eq 'pyrite-error (type-of condition)))
+    (is (search (format nil "status ~D" pyrite::+panic+) (princ-to-string condition))))
+  (is-true (python-works-p)))
+
+(test errors.made-up-handles
+  (pystart)
+  (is-for-each (number (list 0 1 2 1000 (1- (ash 1 62)) (ash 1 61) (ash 1 40)))
+    (typep (signalled (pycall "id" (pyrite::%make-wrapper number))) 'pyrite-error))
+  (is-true (python-works-p)))
+
+(test errors.gil-release-without-acquire
+  (pystart)
+  (is (eql pyrite::+gil-not-held+ (pyrite::%gil-release)))
+  (is-true (python-works-p)))
+
+;;; Floating point
+
+(defvar *zero* 0d0)
+(defvar *large* 1d308)
+
+(defun traps-p (function &rest numbers)
+  "True when calling FUNCTION with NUMBERS signals in Lisp."
+  ;; The value is kept, or the computation would be optimized away.
+  (typep (handler-case (apply function numbers)
+           (arithmetic-error (condition) condition))
+         'arithmetic-error))
+
+(defun traps ()
+  "Which of division by zero, overflow and invalid operations trap in this thread."
+  (list (traps-p #'/ 1d0 *zero*) (traps-p #'* 10d0 *large*) (traps-p #'/ *zero* *zero*)))
+
+(defparameter *traps* (traps)
+  "What traps in this Lisp before Python runs.")
+
+(defun traps-as-before-p ()
+  "True when the same traps as before Python."
+  (equal *traps* (traps)))
+
+(defmacro is-bits (bits form)
+  "One check: FORM gives the double of BITS, and Lisp's traps are as before."
+  `(is (equal '(,bits t) (list (double-bits ,form) (traps-as-before-p)))))
+
+(test errors.traps-of-lisp
+  (is-true (first *traps*) "Dividing by zero does not trap in this Lisp, so that the tests below say nothing.")
+  (is-true (traps-as-before-p)))
+
+(test errors.traps.python
+  "What would trap in Lisp gives infinities and NaNs in Python."
+  (is-bits #x7FF0000000000000 (pyeval "1e308 * 10"))
+  (is-bits #xFFF0000000000000 (pyeval "-1e308 * 10"))
+  (is-true (pyeval "(lambda x: x != x)(float('inf') - float('inf'))"))
+  (is-true (pyeval "(lambda x: x != x)(float('inf') * 0)"))
+  (is (= #x7FF (ldb (byte 11 52) (double-bits (pyeval "float('inf') - float('inf')")))))
+  (is-bits 1 (pyeval "5e-324 * 1.0"))
+  (is-bits 0 (pyeval "5e-324 / 2"))
+  (raises "ZeroDivisionError" (pyeval "1.0 / 0.0"))
+  (raises "OverflowError" (pyeval "10.0 ** 400"))
+  (is-true (traps-as-before-p)))
+
+(test errors.traps.math
+  (import-module "math")
+  (raises "ValueError" (pycall "math.sqrt" -1))
+  (raises "ValueError" (pycall "math.log" 0))
+  (raises "ValueError" (pycall "math.sin" (bits-double #x7FF0000000000000)))
+  (raises "OverflowError" (pycall "math.exp" 1000))
+  (is-bits 0 (pycall "math.exp" -1000))
+  (is-true (traps-as-before-p)))
+
+(test errors.traps.numpy
+  (with-numpy
+    (import-module "warnings")
+    (pyexec "import numpy as np; warnings.simplefilter('ignore')")
+    (is (= #x7F800000 (single-bits (pyeval "np.float32(3e38) * np.float32(10)"))))
+    (is-bits #x7FF0000000000000 (pyeval "np.float64(1e308) * 10"))
+    (is-bits #xFFF0000000000000 (pyeval "np.log(0.0)"))
+    (is (= #x7FF (ldb (byte 11 52) (double-bits (pyeval "np.sqrt(-1.0)")))))
+    (is (= #x7FF0000000000000 (double-bits (aref (pyeval "np.array([1.0, 2.0]) / 0") 0))))
+    (is (eql 2 (pyeval "int((np.array([1, 2]) // 0 == 0).sum())")))
+    (is-true (traps-as-before-p))))
+
+(test errors.traps.imports
+  "Modules that try out floating point while they are imported can be."
+  (with-numpy
+    (is-for-each (module '("numpy.linalg" "numpy.random" "numpy.fft" "pandas"))
+      (if (signalled (import-module module))
+          (equal module "pandas")
+          t))
+    (is-true (traps-as-before-p))))
+
+(test errors.traps.threads
+  "Each thread keeps its own traps."
+  (is-true (every (lambda (result) (eq result t))
+                  (in-threads 4 (lambda (i)
+                                  (declare (ignore i))
+                                  (loop repeat (scaled 200)
+                                        always (and (= #x7FF0000000000000 (double-bits (pyeval "1e308 * 10")))
+                                                    (traps-as-before-p))))))))
+
+(test errors.traps.with-gil
+  (with-python-gil
+    (is-bits #x7FF0000000000000 (pyeval "1e308 * 10"))
+    (raises "ZeroDivisionError" (pyeval "1.0 / 0.0"))
+    (is-true (traps-as-before-p)))
+  (is-true (traps-as-before-p)))

@@ -1,0 +1,100 @@
+;;;; A saved image that starts again, in processes of their own.
+
+(in-package #:pyrite/test)
+
+(def-suite image :in pyrite :description "Saving an image and starting it.")
+(in-suite image)
+
+(defun loaded-folders ()
+  "The folders of the systems that are loaded, for another process to find them."
+  (remove-duplicates
+   (loop for name in (asdf:already-loaded-systems)
+         for folder = (asdf:system-source-directory name)
+         when folder collect (uiop:native-namestring folder))
+   :test #'equal))
+
+(defparameter *to-save*
+  '((asdf:load-system "pyrite")
+    (defvar *results* '())
+    (defmacro note (form) `(push (handler-case ,form (error (condition) (type-of condition))) *results*))
+    ;; A call site, a name of each kind, a wrapper: what a saved image may hold.
+    (defun call-site () (pyrite:pycall "len" "abc"))
+    (defun symbol-call-site () (pyrite:pycall 'abs -5))
+    (defvar *wrapper* (pyrite:pycall "object"))
+    (defvar *error* (handler-case (pyrite:pyeval "1 / 0") (error (condition) condition)))
+    (call-site)
+    (symbol-call-site)
+    (pyrite:pyexec "from_before = 1"))
+  "What is evaluated before the image is saved.")
+
+(defparameter *to-note*
+  '((pyrite:python-alive-p)
+    (stringp (princ-to-string *wrapper*))
+    (pyrite:python-alive-p)
+    (pyrite:pycall "id" *wrapper*)
+    (call-site)
+    (symbol-call-site)
+    (pyrite:python-alive-p)
+    (pyrite:pycall "id" *wrapper*)
+    (pyrite:pyvalue "from_before")
+    (pyrite:pyerror-type *error*)
+    (pyrite:pyerror-traceback *error*)
+    (pyrite:pyslot-value (pyrite:pyerror-value *error*) "args")
+    (handler-case (pyrite:pyeval "1 / 0") (pyrite:pyerror (condition) (pyrite:pyerror-type condition)))
+    (every (function pyrite:pyobject-wrapper-p) (pyrite:pyeval "[object() for i in range(10000)]"))
+    (pyrite:pycall "lambda x: x * x" 7))
+  "What the image evaluates when it starts.")
+
+(defparameter *noted*
+  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:simple-pyerror "ZeroDivisionError" ""
+    pyrite:stale-object "ZeroDivisionError" t 49)
+  "What should come of it.")
+
+(defun script (core)
+  "The forms of a program that saves an image to CORE."
+  `((defpackage #:pyrite/test (:use #:cl))
+    (require :asdf)
+    (asdf:initialize-source-registry
+     '(:source-registry (:also-exclude "cl-asdf")
+       ,@(loop for folder in (loaded-folders) collect (list :directory folder))
+       :ignore-inherited-configuration))
+    ,@*to-save*
+    (uiop:symbol-call :sb-ext '#:save-lisp-and-die ,core
+                      :toplevel (lambda ()
+                                  ,@(loop for form in *to-note* collect `(note ,form))
+                                  (with-standard-io-syntax (prin1 (reverse *results*)))
+                                  (finish-output)
+                                  (uiop:quit 0 nil)))))
+
+(defun write-forms (path forms)
+  "Write FORMS to the file PATH, one after another so that each can be read, and return its name."
+  (apply #'write-file path
+         (with-standard-io-syntax
+           (loop for form in forms collect (prin1-to-string form)))))
+
+(defun run-saved-image (folder)
+  "What an image that is saved to FOLDER notes when it starts."
+  (let* ((runtime (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext)))
+         (core (uiop:native-namestring (merge-pathnames "saved.core" folder)))
+         (script (write-forms (merge-pathnames "save.lisp" folder) (script core))))
+    (uiop:run-program (list runtime "--noinform" "--no-sysinit" "--no-userinit" "--disable-debugger"
+                            "--load" script))
+    (with-input-from-string (stream (uiop:run-program (list runtime "--core" core "--noinform") :output :string))
+      (with-standard-io-syntax (read stream)))))
+
+(test image.starts-afresh
+  "Nothing of Python is there until it is asked for; wrappers are stale; call sites and names work."
+  (if (eq (uiop:implementation-type) :sbcl)
+      (with-temporary-folder (folder)
+        (is (equal *noted* (run-saved-image folder))))
+      (skip "Saving an image is tested in SBCL only.")))
+
+(test image.library-is-found-again
+  "What an image forgets when it is saved is found again by the next call, in the same process too."
+  (python-start-if-not-alive)
+  (let ((wrapper (pycall "object")))
+    (pyrite::forget-library)
+    (is-false (python-alive-p))
+    (is-true (python-works-p))
+    (is-true (python-alive-p))
+    (is-true (pycall "lambda object: True" wrapper))))

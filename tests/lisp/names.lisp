@@ -1,0 +1,88 @@
+;;;; Lisp names for Python's.
+
+(in-package #:pyrite/test)
+
+(def-suite names :in pyrite :description "Lisp names for Python's.")
+(in-suite names)
+
+(defun read-with-case (case text)
+  "The Python name of the symbol that TEXT is read as, when the reader's case is CASE."
+  (let ((*readtable* (copy-readtable nil)) (*package* (find-package '#:pyrite/test)))
+    (setf (readtable-case *readtable*) case)
+    (pythonize-name (read-from-string text))))
+
+(test names.table
+  (is-for-each (pair '((foo "foo") (foo-bar "foo_bar") (:foo-bar "foo_bar") (#:foo-bar-baz "foo_bar_baz")
+                       (numpy.linalg.norm "numpy.linalg.norm") (sklearn.linear-model "sklearn.linear_model")
+                       (-private "_private") (--init-- "__init__") (a1 "a1") (log2-x "log2_x")
+                       (|fooBar| "fooBar") (|Foo| "Foo") (|foo| "foo") (|foo-Bar| "foo_Bar")
+                       (|DataFrame| "DataFrame") (|sklearn.Model-B| "sklearn.Model_B")
+                       (nil "nil") (t "t") (|| "")))
+    (equal (second pair) (pythonize-name (first pair)))))
+
+(test names.constants
+  "Stars as round a special variable make a constant's name."
+  (is-for-each (pair '((*foo* "FOO") (*foo-bar* "FOO_BAR") (:*a* "A") (|*foo*| "FOO")
+                       (* "*") (** "**") (*foo "*foo") (foo* "foo*")))
+    (equal (second pair) (pythonize-name (first pair)))))
+
+(test names.strings-are-taken-as-written
+  (is-for-each (name '("" "foo" "Foo-Bar" "*foo*" "a.b-c" "FOO"))
+    (equal name (pythonize-name name))))
+
+(test names.standard-reader
+  (is-for-each (pair '(("foo-bar" "foo_bar") ("Foo-Bar" "foo_bar") ("|fooBar|" "fooBar") ("*foo*" "FOO")))
+    (equal (second pair) (read-with-case :upcase (first pair)))))
+
+(test names.reader-that-inverts
+  (is-for-each (pair '(("foo-bar" "foo_bar") ("fooBar" "fooBar") ("FOO-BAR" "FOO_BAR") ("DataFrame" "DataFrame")
+                       ("*foo*" "FOO") ("x1" "x1") ("_" "_")))
+    (equal (second pair) (read-with-case :invert (first pair)))))
+
+(test names.reader-that-preserves
+  (is-for-each (pair '(("foo-bar" "foo_bar") ("fooBar" "fooBar") ("FOO-BAR" "FOO_BAR") ("DataFrame" "DataFrame")
+                       ("*foo*" "FOO")))
+    (equal (second pair) (read-with-case :preserve (first pair)))))
+
+(test names.reader-that-downcases
+  (is (equal "foo_bar" (read-with-case :downcase "Foo-Bar"))))
+
+(defun call-with-case (case text &rest arguments)
+  "Call what TEXT is read as with ARGUMENTS, while the reader's case is CASE."
+  (let ((*readtable* (copy-readtable nil)))
+    (setf (readtable-case *readtable*) case)
+    (apply #'pycall (read-from-string text) arguments)))
+
+(test names.calls-honour-the-reader
+  "The name of one symbol may differ from one call to the next."
+  (pyexec "def aName(**keywords): return sorted(keywords)")
+  (is (equalp #("b") (call-with-case :invert "aName" :b 1)))
+  (is (equalp #("B") (call-with-case :preserve "aName" :b 1)))
+  (is (equalp #("b") (pycall '|aName| :b 1)))
+  (pyexec "def upcased(): return 'lower'" (string #\Newline) "def UPCASED(): return 'upper'")
+  (is (equal "lower" (pycall 'upcased)))
+  (is (equal "upper" (call-with-case :preserve "UPCASED")))
+  (is (equal "upper" (call-with-case :invert "UPCASED")))
+  (is (equal "lower" (call-with-case :invert "upcased")))
+  (is (equal "lower" (pycall 'upcased))))
+
+(test names.one-object-for-each-text
+  (is (eq (pyrite::find-name "some.name") (pyrite::find-name (copy-seq "some.name"))))
+  (is (not (eq (pyrite::find-name "some.name") (pyrite::find-name "Some.name"))))
+  (is (eq (pyrite::symbol-name-object 'some.name) (pyrite::find-name "some.name"))))
+
+(test names.non-ascii
+  (let ((german (text 103 114 246 223 101)) (japanese (text #x540D #x524D)))
+    (pyexec german " = 5" (string #\Newline) "def " japanese "(**keywords): return keywords")
+    (is (eql 5 (pyvalue german)))
+    (is (eql 5 (pyvalue (intern german '#:pyrite/test))))
+    (is (eql 7 (gethash german (pycall japanese (intern german '#:keyword) 7))))))
+
+(test names.many
+  "More names than are remembered work like the others."
+  (pyexec "class Many: pass")
+  (let ((count (scaled 12000)))
+    (is-for-each (i (loop for i below count collect i))
+      (let ((name (format nil "Many.attribute_~D" i)))
+        (setf (pyvalue name) i)
+        (eql i (pyvalue name))))))
