@@ -194,9 +194,13 @@ typedef union pyr_payload {
      */
     const uint32_t *points;
     /**
-     * For `PYR_LIST`, `PYR_TUPLE` and `PYR_DICT`. NULL is allowed when `aux` is 0.
+     * For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
      */
     const struct pyr_value *items;
+    /**
+     * For `PYR_COMPLEX`: two numbers.
+     */
+    const double *reals;
     /**
      * For `PYR_ARRAY`.
      */
@@ -474,6 +478,17 @@ typedef struct pyr_error {
 #define PYR_UTF32 17
 
 /**
+ * A complex number: `of.reals`, its real and its imaginary part. In a result `aux` is 1 when they are of
+ * single precision, else 0.
+ */
+#define PYR_COMPLEX 18
+
+/**
+ * A `fractions.Fraction`: `of.items`, the cells of its numerator and its denominator. `aux` is 2.
+ */
+#define PYR_FRACTION 19
+
+/**
  * IEEE single float.
  */
 #define PYR_FLOAT32 1
@@ -532,6 +547,11 @@ typedef struct pyr_error {
  * Two double floats: real and imaginary part.
  */
 #define PYR_COMPLEX128 12
+
+/**
+ * Truth values of one byte each: 0 is false, anything else (1, in a result) true.
+ */
+#define PYR_BOOL8 13
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,6 +6,8 @@
 
 (in-package #:pyrite)
 
+(declaim (ftype (function (t) t) decode))
+
 (declaim (inline decode-leaf))
 (defun decode-leaf (cell)
   "The value of CELL and true; NIL and NIL when it is a container."
@@ -23,24 +25,33 @@
 (defun decode-other (cell)
   "The value of a CELL of a less common tag."
   (ecase (cell-tag cell)
-    (#.+single+ (decode-single cell))
+    (#.+single+ (double-at-as-single (+ cell +value-of+)))
     (#.+bigint+ (decode-integer (cell-word cell) (cell-aux cell)))
     (#.+bytes+ (decode-bytes (cell-word cell) (cell-aux cell)))
     (#.+array+ (decode-array (cell-word cell)))
+    (#.+complex+ (decode-complex (cell-word cell) (= 1 (cell-aux cell))))
+    (#.+fraction+ (/ (decode (cell-word cell)) (decode (+ (cell-word cell) +value-size+))))
     (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))
                                                    :count (cell-aux cell) :encoding :utf-8)))))
 
-(defun decode-single (cell)
-  "The single float that CELL holds as a double. Looked at by its bits: arithmetic on a NaN may trap."
-  (declare (type address cell))
-  (let ((bits (cell-word cell)))
+(defun double-at-as-single (address)
+  "The single float that stands at ADDRESS as a double. Looked at by its bits: arithmetic on a NaN may
+trap."
+  (declare (type address address))
+  (let ((bits (cffi:mem-ref (pointer address) :uint64)))
     (if (= (ldb (byte 11 52) bits) #x7FF)
         (cffi:with-foreign-object (single :float)
           (setf (cffi:mem-ref single :uint32) (logior (ash (ldb (byte 1 63) bits) 31)
                                                       (ash #xFF 23)
                                                       (ldb (byte 23 29) bits)))
           (cffi:mem-ref single :float))
-        (coerce (cell-real cell) 'single-float))))
+        (coerce (cffi:mem-ref (pointer address) :double) 'single-float))))
+
+(defun decode-complex (address singlep)
+  "The complex number whose parts stand at ADDRESS, of single floats when SINGLEP."
+  (if singlep
+      (complex (double-at-as-single address) (double-at-as-single (+ address 8)))
+      (complex (cffi:mem-ref (pointer address) :double) (cffi:mem-ref (pointer address) :double 8))))
 
 (defun decode (cell)
   "The value of CELL."
@@ -121,6 +132,13 @@
                            for offset from 0 by 8
                            collect (cffi:mem-ref (pointer sizes) :uint64 offset)))
          (array (make-array dimensions :element-type (aref *element-types* element))))
-    (pyrite/port:copy-memory-to-array (cffi:mem-ref pointer :uint64 0) array
-                                      (* (array-total-size array) (aref *element-sizes* element)))
+    (if (= (1+ element) +bool8+)
+        (fill-bits array (cffi:mem-ref pointer :pointer))
+        (pyrite/port:copy-memory-to-array (cffi:mem-ref pointer :uint64 0) array
+                                          (* (array-total-size array) (aref *element-sizes* element))))
     array))
+
+(defun fill-bits (array pointer)
+  "Fill ARRAY, of bits, with the bytes at POINTER."
+  (dotimes (i (array-total-size array))
+    (setf (row-major-aref array i) (cffi:mem-ref pointer :uint8 i))))

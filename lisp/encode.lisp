@@ -48,6 +48,8 @@
     (string (encode-string value cell frame) t)
     (integer (encode-integer value cell frame) t)
     (character (encode-string (string value) cell frame) t)
+    (ratio (encode-ratio value cell frame) t)
+    (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))
     (t (fail-to-encode value "has no counterpart in Python"))))
 
@@ -57,16 +59,39 @@
          :message (format nil "A value of type ~S cannot be passed to Python: it ~A."
                           (type-of value) why)))
 
-(defun write-single (value cell)
-  "Write VALUE, a single float, to CELL as a double. Looked at by its bits: arithmetic on a NaN may trap."
+(defun single-as-double (value cell)
+  "The bits of VALUE, a single float, as a double. Looked at by its bits, for which CELL gives the room:
+arithmetic on a NaN may trap."
   (declare (type single-float value) (type address cell))
-  (setf (cffi:mem-ref (pointer cell) :float +value-of+) value)
-  (let ((bits (cffi:mem-ref (pointer cell) :uint32 +value-of+)))
-    (if (= (ldb (byte 8 23) bits) #xFF)
-        (write-cell cell +single+ 0 (logior (ash (ldb (byte 1 31) bits) 63)
-                                            (ash #x7FF 52)
-                                            (ash (ldb (byte 23 0) bits) 29)))
-        (write-real cell +single+ (coerce value 'double-float)))))
+  (setf (cffi:mem-ref (pointer cell) :float) value)
+  (let ((bits (cffi:mem-ref (pointer cell) :uint32)))
+    (cond ((= (ldb (byte 8 23) bits) #xFF)
+           (logior (ash (ldb (byte 1 31) bits) 63) (ash #x7FF 52) (ash (ldb (byte 23 0) bits) 29)))
+          (t
+           (setf (cffi:mem-ref (pointer cell) :double) (coerce value 'double-float))
+           (cffi:mem-ref (pointer cell) :uint64)))))
+
+(defun write-single (value cell)
+  "Write VALUE, a single float, to CELL as a double."
+  (write-cell cell +single+ 0 (single-as-double value cell)))
+
+(defun write-part (value address)
+  "Write VALUE, a part of a complex number, to ADDRESS as a double."
+  (if (typep value 'single-float)
+      (setf (cffi:mem-ref (pointer address) :uint64) (single-as-double value address))
+      (setf (cffi:mem-ref (pointer address) :double) (coerce value 'double-float))))
+
+(defun encode-complex (value cell frame)
+  (let ((room (allocate frame 16)))
+    (write-part (realpart value) room)
+    (write-part (imagpart value) (+ room 8))
+    (write-cell cell +complex+ 0 room)))
+
+(defun encode-ratio (value cell frame)
+  (let ((parts (allocate-cells frame 2)))
+    (encode-integer (numerator value) parts frame)
+    (encode-integer (denominator value) (+ parts +value-size+) frame)
+    (write-cell cell +fraction+ 2 parts)))
 
 (defun encode-constant (value cell)
   (if (eq value +py-none+)
@@ -249,37 +274,60 @@
   (let ((index (position type *upgraded-element-types* :test #'equal)))
     (and index (1+ index))))
 
+(defun wider-element (type)
+  "The pyr_element of the narrowest integers that include all of the element type TYPE; NIL for others."
+  (loop for element in '(7 8 9 10 3 4 5 6)
+        when (subtypep type (aref *element-types* (1- element)))
+          return element))
+
 (defun encode-array (array cell frame)
   "Write ARRAY to CELL; NIL when it is a list for Python and so a container."
-  (let ((element (element-number (array-element-type array))))
-    (cond (element
-           (encode-specialized-array array element cell frame)
+  (let* ((type (array-element-type array)) (element (element-number type)))
+    (cond ((eql element +bool8+)
+           (describe-array array +bool8+ (copy-elements array 7 frame) cell frame)
+           t)
+          (element
+           (describe-array array element (array-address array element frame) cell frame)
            t)
           ;; Displaced, adjustable or with a fill pointer.
-          ((and (eq (array-element-type array) t) (= (array-rank array) 1)) nil)
+          ((and (eq type t) (= (array-rank array) 1)) nil)
+          ((and (subtypep type 'integer) type (setf element (wider-element type)))
+           (describe-array array element (copy-elements array element frame) cell frame)
+           t)
           (t (fail-to-encode array "is an array of a type that is not supported yet")))))
 
-(defun encode-specialized-array (array element cell frame)
-  (let* ((vectorp (= (array-rank array) 1))
-         (dimensions (if vectorp (list (length array)) (array-dimensions array)))
-         (size (aref *element-sizes* (1- element)))
-         (bytes (* size (reduce #'* dimensions)))
+(defun element-count (array)
+  "How many elements of ARRAY count: those below the fill pointer."
+  (if (vectorp array) (length array) (array-total-size array)))
+
+(defun describe-array (array element data cell frame)
+  "Write to CELL that there is an array of ELEMENTs with the dimensions of ARRAY at the address DATA."
+  (let* ((dimensions (if (vectorp array) (list (length array)) (array-dimensions array)))
          (description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
          (pointer (pointer description)))
     (loop for dimension in dimensions
           for offset from +array-size+ by 8
           do (setf (cffi:mem-ref pointer :uint64 offset) dimension))
-    (setf (cffi:mem-ref pointer :uint64 0) (array-address array size bytes frame)
+    (setf (cffi:mem-ref pointer :uint64 0) data
           (cffi:mem-ref pointer :uint64 +array-dimensions+) (+ description +array-size+)
           (cffi:mem-ref pointer :uint32 +array-rank+) (length dimensions)
           (cffi:mem-ref pointer :uint32 +array-element+) element)
     (write-cell cell +array+ 0 description)))
 
-(defun array-address (array size bytes frame)
-  "The address of the elements of ARRAY, BYTES of them, where they are or copied into FRAME."
-  (multiple-value-bind (vector start) (pyrite/port:array-storage array)
-    (if (and vector (plusp bytes) (pin vector frame))
-        (+ (pyrite/port:vector-address vector) (* start size))
-        (let ((room (allocate frame bytes)))
-          (pyrite/port:copy-array-to-memory array room bytes)
-          room))))
+(defun copy-elements (array element frame)
+  "The address of a copy of the elements of ARRAY, integers, one by one as ELEMENTs."
+  (let* ((size (aref *element-sizes* (1- element)))
+         (type (aref *integer-types* (- element 3)))
+         (room (allocate frame (* size (element-count array)))))
+    (dotimes (i (element-count array) room)
+      (setf (cffi:mem-ref (pointer room) type (* i size)) (row-major-aref array i)))))
+
+(defun array-address (array element frame)
+  "The address of the elements of ARRAY, where they are or copied into FRAME."
+  (let* ((size (aref *element-sizes* (1- element))) (bytes (* size (element-count array))))
+    (multiple-value-bind (vector start) (pyrite/port:array-storage array)
+      (if (and vector (plusp bytes) (pin vector frame))
+          (+ (pyrite/port:vector-address vector) (* start size))
+          (let ((room (allocate frame bytes)))
+            (pyrite/port:copy-array-to-memory array room bytes)
+            room)))))

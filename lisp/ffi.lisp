@@ -17,7 +17,7 @@
 (define-numbers
   (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
   (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
-  (+single+ 16) (+utf32+ 17))
+  (+single+ 16) (+utf32+ 17) (+complex+ 18) (+fraction+ 19))
 
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
@@ -27,14 +27,21 @@
   #(single-float double-float
     (signed-byte 8) (signed-byte 16) (signed-byte 32) (signed-byte 64)
     (unsigned-byte 8) (unsigned-byte 16) (unsigned-byte 32) (unsigned-byte 64)
-    (complex single-float) (complex double-float))
+    (complex single-float) (complex double-float)
+    bit)
   "The Lisp types of array elements, in the order of pyr_element.")
+
+(defconstant +bool8+ 13 "The pyr_element of truth values: bits in Lisp, bytes in memory.")
 
 (defparameter *upgraded-element-types*
   (map 'vector #'upgraded-array-element-type *element-types*)
   "What ARRAY-ELEMENT-TYPE says of arrays made with the types in *ELEMENT-TYPES*.")
 
-(defparameter *element-sizes* #(4 8 1 2 4 8 1 2 4 8 8 16)
+(defparameter *integer-types*
+  #(:int8 :int16 :int32 :int64 :uint8 :uint16 :uint32 :uint64)
+  "CFFI's names of the integers among them, of which the first is the third.")
+
+(defparameter *element-sizes* #(4 8 1 2 4 8 1 2 4 8 8 16 1)
   "The sizes in bytes of the types in *ELEMENT-TYPES*.")
 
 ;;; Layouts

@@ -107,6 +107,11 @@ pub const PYR_ARRAY: pyr_tag = 15;
 pub const PYR_SINGLE: pyr_tag = 16;
 /// As `PYR_UCS4`, but lone surrogates are refused, as UTF-32 does. Arguments only.
 pub const PYR_UTF32: pyr_tag = 17;
+/// A complex number: `of.reals`, its real and its imaginary part. In a result `aux` is 1 when they are of
+/// single precision, else 0.
+pub const PYR_COMPLEX: pyr_tag = 18;
+/// A `fractions.Fraction`: `of.items`, the cells of its numerator and its denominator. `aux` is 2.
+pub const PYR_FRACTION: pyr_tag = 19;
 
 /// The element type of an array.
 pub type pyr_element = u32;
@@ -135,6 +140,9 @@ pub const PYR_UINT64: pyr_element = 10;
 pub const PYR_COMPLEX64: pyr_element = 11;
 /// Two double floats: real and imaginary part.
 pub const PYR_COMPLEX128: pyr_element = 12;
+
+/// Truth values of one byte each: 0 is false, anything else (1, in a result) true.
+pub const PYR_BOOL8: pyr_element = 13;
 
 /// An array in memory: C order, no gaps, native byte order.
 #[repr(C)]
@@ -166,8 +174,10 @@ pub union pyr_payload {
     pub bytes: *const u8,
     /// For `PYR_UCS4` and `PYR_UTF32`. NULL is allowed when `aux` is 0.
     pub points: *const u32,
-    /// For `PYR_LIST`, `PYR_TUPLE` and `PYR_DICT`. NULL is allowed when `aux` is 0.
+    /// For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
     pub items: *const pyr_value,
+    /// For `PYR_COMPLEX`: two numbers.
+    pub reals: *const f64,
     /// For `PYR_ARRAY`.
     pub array: *const pyr_array,
 }

@@ -83,10 +83,18 @@ fn find_types(py: Python<'_>) -> Option<&'static Types> {
 fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
     let mut scalars = HashMap::new();
     for (names, single) in [
-        (&["float16", "float32"][..], true),
+        (&["float16", "float32", "complex64"][..], true),
         (
             &[
-                "bool_", "float64", "byte", "short", "intc", "int_", "longlong", "int64",
+                "bool_",
+                "float64",
+                "complex128",
+                "byte",
+                "short",
+                "intc",
+                "int_",
+                "longlong",
+                "int64",
             ],
             false,
         ),
@@ -120,10 +128,19 @@ pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
         .map_or(Class::Other, |&single| Class::Scalar { single }))
 }
 
+/// numpy's type numbers of bool, float, float16 and complex64.
+const BOOL: c_int = 0;
+const SINGLE: c_int = 11;
+const HALF: c_int = 23;
+const COMPLEX_SINGLE: c_int = 14;
+
 /// The element type of numpy's type number and item size.
 fn element_of(number: c_int) -> Option<pyr_element> {
     let long = size_of::<std::ffi::c_long>();
     Some(match number {
+        BOOL => PYR_BOOL8,
+        // As the next wider float.
+        HALF => PYR_FLOAT32,
         1 => PYR_INT8,
         2 => PYR_UINT8,
         3 => PYR_INT16,
@@ -142,16 +159,6 @@ fn element_of(number: c_int) -> Option<pyr_element> {
     })
 }
 
-/// numpy's type numbers of bool, float and float16.
-const BOOL: c_int = 0;
-const SINGLE: c_int = 11;
-const HALF: c_int = 23;
-
-/// Whether the items of arrays of this type number are numbers of Python's.
-fn has_scalar(number: c_int) -> bool {
-    matches!(number, BOOL | HALF) || element_of(number).is_some()
-}
-
 /// `value` as a float of single precision: numpy's, or Python's float where there is no numpy.
 pub(crate) fn single(py: Python<'_>, value: f64) -> Result<Bound<'_, PyAny>, Fault> {
     match py.import(intern!(py, "numpy")) {
@@ -168,6 +175,7 @@ fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
         (9, 10)
     };
     Some(match element {
+        PYR_BOOL8 => (BOOL, 1),
         PYR_INT8 => (1, 1),
         PYR_UINT8 => (2, 1),
         PYR_INT16 => (3, 2),
@@ -198,16 +206,14 @@ pub(crate) fn from_python<'py>(
         let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
         (descr.type_num, descr.byteorder as u8)
     };
-    if numpy::PyUntypedArrayMethods::ndim(array) == 0 && has_scalar(number) {
-        let single = matches!(number, SINGLE | HALF);
-        return Ok(Converted::Scalar(
-            object.call_method0(intern!(py, "item"))?,
-            single,
-        ));
-    }
     let Some(element) = element_of(number) else {
         return Ok(Converted::No);
     };
+    if numpy::PyUntypedArrayMethods::ndim(array) == 0 {
+        let single = matches!(number, SINGLE | HALF | COMPLEX_SINGLE);
+        let item = object.call_method0(intern!(py, "item"))?;
+        return Ok(Converted::Scalar(item, single));
+    }
     // SAFETY: as above.
     let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
     let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
@@ -217,10 +223,12 @@ pub(crate) fn from_python<'py>(
         } else {
             b'<'
         };
-    let array = if flags & plain == plain && !swapped {
+    let array = if number == HALF {
+        bridge::call(py, "contiguous", (object, "float32"))?
+    } else if flags & plain == plain && !swapped {
         object.clone()
     } else {
-        bridge::call(py, "contiguous", (object,))?
+        bridge::call(py, "contiguous", (object, py.None()))?
     };
     Ok(Converted::Array(describe(array, element, memory)))
 }
@@ -309,7 +317,13 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
         );
         let new = own(py, new)?;
         let data = (*new.as_ptr().cast::<PyArrayObject>()).fields.data;
-        std::ptr::copy_nonoverlapping(array.data.cast::<u8>(), data.cast::<u8>(), size);
+        let (from, to) = (array.data.cast::<u8>(), data.cast::<u8>());
+        if array.element == PYR_BOOL8 {
+            // numpy knows no other truth than 1.
+            (0..size).for_each(|index| to.add(index).write((*from.add(index) != 0).into()));
+        } else if size > 0 {
+            std::ptr::copy_nonoverlapping(from, to, size);
+        }
         Ok(new)
     }
 }

@@ -115,11 +115,18 @@ def reset():
     gc.collect()
 
 
-def contiguous(array):
-    """`array` in C order, native byte order and without gaps: itself, or a copy."""
+def contiguous(array, dtype):
+    """`array` in C order, native byte order and without gaps: itself, or a copy; of `dtype` if not None."""
     import numpy
 
-    return numpy.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return numpy.ascontiguousarray(array, dtype=dtype or array.dtype.newbyteorder("="))
+
+
+def fraction(numerator, denominator):
+    """The fraction of two ints."""
+    from fractions import Fraction
+
+    return Fraction(numerator, denominator)
 
 
 def started():

@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi, intern};
 
 use crate::abi::*;
 use crate::fault::{Fault, check, own};
-use crate::{array, names, objects, text};
+use crate::{array, names, numbers, objects, text};
 
 /// The object that `cell` holds.
 #[inline]
@@ -53,6 +53,8 @@ fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fau
                 unsafe { cell.of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))?;
             array::to_python(py, array)
         }
+        PYR_COMPLEX => numbers::complex(py, cell),
+        PYR_FRACTION => numbers::fraction(py, cell),
         PYR_NAME => names::of_cell(py, cell)?.value(py),
         tag => Err(Fault::new(
             PYR_INVALID_TAG,

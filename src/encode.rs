@@ -12,7 +12,7 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{array, objects, text};
+use crate::{array, numbers, objects, text};
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
@@ -119,6 +119,11 @@ impl Encoder {
                 let bytes = std::slice::from_raw_parts(ffi::PyBytes_AsString(pointer).cast(), length);
                 self.bytes(PYR_BYTES, bytes)
                     .map_or_else(|| self.handle(object), Ok)
+            } else if kind == &raw mut ffi::PyComplex_Type {
+                Ok(numbers::complex_cell(
+                    pointer,
+                    self.room(2 * size_of::<f64>()).cast(),
+                ))
             } else {
                 self.other(object)
             }
@@ -206,16 +211,40 @@ impl Encoder {
                 let item = object.call_method0(intern!(object.py(), "item"))?;
                 self.numpy_scalar(item, single)
             }
+            array::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
             array::Class::Other => self.handle(object),
         }
+    }
+
+    fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let py = object.py();
+        let cells = self
+            .memory()
+            .allocate(2 * size_of::<pyr_value>())
+            .cast::<pyr_value>();
+        for (index, name) in [intern!(py, "numerator"), intern!(py, "denominator")]
+            .iter()
+            .enumerate()
+        {
+            let part = self.leaf(object.getattr(name)?)?;
+            // SAFETY: there is room for two cells.
+            unsafe { cells.add(index).write(part) };
+        }
+        Ok(pyr_value {
+            tag: PYR_FRACTION,
+            aux: 2,
+            of: pyr_payload { items: cells },
+        })
     }
 
     /// The cell of what a numpy scalar's `item` gave: a Python scalar, or itself.
     fn numpy_scalar(&mut self, item: Bound<'_, PyAny>, single: bool) -> Result<pyr_value, Fault> {
         if matches!(array::classify(&item)?, array::Class::Other) && container_tag(&item).is_none() {
             let mut cell = self.leaf(item)?;
-            if single && cell.tag == PYR_FLOAT {
-                cell.tag = PYR_SINGLE;
+            match cell.tag {
+                PYR_FLOAT if single => cell.tag = PYR_SINGLE,
+                PYR_COMPLEX => cell.aux = single.into(),
+                _ => {}
             }
             return Ok(cell);
         }

@@ -19,6 +19,7 @@ mod interp;
 mod invoke;
 mod memory;
 mod names;
+mod numbers;
 mod objects;
 mod release;
 mod slab;

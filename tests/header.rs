@@ -144,7 +144,7 @@ fn layouts() -> Vec<(String, usize)> {
     layouts! {
         pyr_start_options { size, executable, executable_length, code, code_length, flags, reserved }
         pyr_array { data, dimensions, rank, element }
-        pyr_payload { integer, real, handle, name, bytes, points, items, array }
+        pyr_payload { integer, real, handle, name, bytes, points, items, reals, array }
         pyr_value { tag, aux, of }
         pyr_result { value, memory, scratch }
         pyr_error {

@@ -140,7 +140,7 @@ fn what_is_no_plain_value_becomes_a_handle() {
         "enum.IntEnum('E', 'A').A",
         "bytearray(b'a')",
         "{1}",
-        "1j",
+        "type('C', (complex,), {})(1j)",
         "range(3)",
         "len",
         "int",
@@ -261,5 +261,83 @@ fn random_values_of_python_s_come_back_the_same() {
             .expect("a value");
         let same = python.call(&check, &[number, value.clone()]).expect("no error");
         assert_eq!(same, true.into(), "seed {seed}, round {round}: {value:?}");
+    }
+}
+
+#[test]
+fn complex_numbers_and_fractions_cross_both_ways() {
+    let big = Value::Big(vec![0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    for (value, repr) in [
+        (Value::Complex([1.5, -2.5], false), "(1.5-2.5j)"),
+        (Value::Complex([f64::NAN, f64::INFINITY], false), "(nan+infj)"),
+        (Value::Fraction(Box::new([int(-6), int(4)])), "Fraction(-3, 2)"),
+        (
+            Value::Fraction(Box::new([int(1), big.clone()])),
+            "Fraction(1, 18446744073709551616)",
+        ),
+        (
+            Value::List(vec![
+                Value::Fraction(Box::new([int(1), int(3)])),
+                Value::Complex([0.0, 1.0], false),
+            ]),
+            "[Fraction(1, 3), 1j]",
+        ),
+    ] {
+        assert_eq!(to_python(value), repr);
+    }
+    let fraction = |numerator, denominator| Value::Fraction(Box::new([numerator, denominator]));
+    assert_eq!(from_python("1.5-2.5j"), Value::Complex([1.5, -2.5], false));
+    assert_eq!(
+        from_python("__import__('fractions').Fraction(6, -4)"),
+        fraction(int(-3), int(2))
+    );
+    assert_eq!(
+        from_python("[__import__('fractions').Fraction(1, 2**64)]"),
+        Value::List(vec![fraction(int(1), big)])
+    );
+}
+
+#[test]
+fn a_fraction_is_two_ints_and_not_over_zero() {
+    let fraction = |numerator, denominator| Value::Fraction(Box::new([numerator, denominator]));
+    let python = python();
+    for (value, status) in [
+        (fraction(int(1), int(0)), PYR_PYTHON_ERROR),
+        (fraction(int(1), text("2")), PYR_INVALID_TAG),
+        (fraction(Value::Float(0.5), int(2)), PYR_INVALID_TAG),
+        (
+            Value::Bare {
+                tag: PYR_FRACTION,
+                aux: 2,
+            },
+            PYR_NULL_ARGUMENT,
+        ),
+        (
+            Value::Bare {
+                tag: PYR_FRACTION,
+                aux: 1,
+            },
+            PYR_NULL_ARGUMENT,
+        ),
+        (
+            Value::Bare {
+                tag: PYR_COMPLEX,
+                aux: 0,
+            },
+            PYR_NULL_ARGUMENT,
+        ),
+    ] {
+        let failure = python.convert(&value, 0).expect_err("it is wrong");
+        assert_eq!(failure.status, status, "{value:?}: {failure:?}");
+    }
+}
+
+#[test]
+fn utf32_has_no_surrogates() {
+    let python = python();
+    let points = |points: &[u32]| python.convert(Value::Utf32(points.to_vec()), 0);
+    assert_eq!(points(&[0x61, 0, 0x1F600]).expect("text"), text("a\0😀"));
+    for bad in [&[0xD800][..], &[0x61, 0xDFFF], &[0x11_0000]] {
+        assert_eq!(points(bad).expect_err("no text").status, PYR_INVALID_TEXT);
     }
 }

@@ -94,6 +94,8 @@ static void becomes(const char *expression, pyr_tag tag, double number) {
         printf("    %s came with tag %u\n", expression, (unsigned)result.value.tag);
     } else if (tag == PYR_FLOAT || tag == PYR_SINGLE) {
         CHECK(result.value.of.real == number);
+    } else if (tag == PYR_ARRAY) {
+        CHECK(result.value.of.array->rank == 1 && result.value.of.array->dimensions[0] == 1);
     } else if (tag == PYR_HANDLE) {
         pyr_release(result.value.of.handle);
     } else {
@@ -137,7 +139,9 @@ int main(int argc, char **argv) {
     becomes("numpy.uint64(7)", PYR_INT, 7);
     becomes("numpy.bool_(True)", PYR_BOOL, 1);
     becomes("numpy.array(2.5)", PYR_FLOAT, 2.5);
-    becomes("numpy.array([True])", PYR_HANDLE, 0);
+    becomes("numpy.array(True)", PYR_BOOL, 1);
+    becomes("numpy.array([True])", PYR_ARRAY, 0);
+    becomes("numpy.array([0.5], dtype='float16')", PYR_ARRAY, 0);
     becomes("numpy.array(['a'])", PYR_HANDLE, 0);
     becomes("numpy.array([None])", PYR_HANDLE, 0);
     outlives();

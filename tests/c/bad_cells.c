@@ -110,7 +110,7 @@ static void arrays(void) {
     array.data = &one;
     array.dimensions = sizes;
     array.rank = 1;
-    array.element = 13;
+    array.element = 1000;
     everywhere("an array of unknown elements", cell_array(&array), PYR_INVALID_ARRAY);
     array.element = PYR_FLOAT64;
     array.rank = 33;

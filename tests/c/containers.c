@@ -80,7 +80,7 @@ static void both_ways_deep(size_t depth) {
 /* Only the exact types come as values: what a subclass adds would be lost. */
 static void objects(void) {
     const char *const expressions[] = {
-        "object()", "{1}", "len", "1j", "bytearray(b'x')", "range(3)", "__import__('collections').OrderedDict()",
+        "object()", "{1}", "len", "bytearray(b'x')", "range(3)", "__import__('collections').OrderedDict()",
         "type('L', (list,), {})()", "type('I', (int,), {})(3)", "type('S', (str,), {})('x')",
     };
     pyr_value value;

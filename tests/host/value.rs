@@ -10,6 +10,12 @@ pub enum Value {
     Int(i64),
     Float(f64),
     Single(f64),
+    /// Its parts, and whether a result says that they are of single precision.
+    Complex([f64; 2], bool),
+    /// An argument only.
+    Utf32(Vec<u32>),
+    /// Numerator and denominator.
+    Fraction(Box<[Value; 2]>),
     Text(String),
     /// A `PYR_UTF8` cell with any bytes; what is read is this when it is not valid in Rust.
     Utf8(Vec<u8>),
@@ -120,10 +126,22 @@ impl Arena {
             Value::Int(integer) => pyr_value::integer(PYR_INT, *integer),
             Value::Float(real) => pyr_value::real(PYR_FLOAT, *real),
             Value::Single(real) => pyr_value::real(PYR_SINGLE, *real),
+            Value::Complex(parts, _) => pyr_value {
+                tag: PYR_COMPLEX,
+                aux: 0,
+                of: pyr_payload {
+                    reals: parts.as_ptr(),
+                },
+            },
+            Value::Fraction(parts) => {
+                let cells = self.cells(parts.iter());
+                self.items(PYR_FRACTION, 2, cells)
+            }
             Value::Text(text) => units(PYR_UTF8, text.len(), text.as_ptr()),
             Value::Utf8(bytes) => units(PYR_UTF8, bytes.len(), bytes.as_ptr()),
             Value::Latin1(bytes) => units(PYR_LATIN1, bytes.len(), bytes.as_ptr()),
             Value::Points(points) => units(PYR_UCS4, points.len(), points.as_ptr().cast()),
+            Value::Utf32(points) => units(PYR_UTF32, points.len(), points.as_ptr().cast()),
             Value::Big(bytes) => units(PYR_BIGINT, bytes.len(), bytes.as_ptr()),
             Value::Bytes(bytes) => units(PYR_BYTES, bytes.len(), bytes.as_ptr()),
             Value::List(items) => {
@@ -206,6 +224,10 @@ impl Value {
                 PYR_INT => Self::Int(of.integer),
                 PYR_FLOAT => Self::Float(of.real),
                 PYR_SINGLE => Self::Single(of.real),
+                PYR_COMPLEX => Self::Complex([*of.reals, *of.reals.add(1)], cell.aux == 1),
+                PYR_FRACTION => {
+                    Self::Fraction(Box::new([Self::read(&*of.items), Self::read(&*of.items.add(1))]))
+                }
                 PYR_UTF8 => String::from_utf8(copy(of.bytes, length))
                     .map_or_else(|e| Self::Utf8(e.into_bytes()), Self::Text),
                 PYR_UCS4 => Self::Points(copy(of.points, length)),
@@ -235,7 +257,7 @@ impl Value {
     /// As for [`Value::read`].
     unsafe fn read_array(array: &pyr_array) -> Self {
         let size = match array.element {
-            PYR_INT8 | PYR_UINT8 => 1,
+            PYR_INT8 | PYR_UINT8 | PYR_BOOL8 => 1,
             PYR_INT16 | PYR_UINT16 => 2,
             PYR_INT32 | PYR_UINT32 | PYR_FLOAT32 => 4,
             PYR_INT64 | PYR_UINT64 | PYR_FLOAT64 | PYR_COMPLEX64 => 8,

@@ -192,3 +192,40 @@ inner.append(loop_deep)")
     (is (eql 1.5d0 (pyeval "1.5")))
     (is (eql 5 (pyeval "5")))
     (is (pyobject-wrapper-p (pyeval "object()")))))
+
+;;; Fractions and complex numbers
+
+(test decode.fractions
+  (import-module "fractions")
+  (is (eql 1/2 (raw-pyeval "fractions.Fraction(1, 2)")))
+  (is (eql (/ (- (expt 3 90)) (expt 2 80)) (raw-pyeval "fractions.Fraction(-3**90, 2**80)")))
+  (is (eql 3 (raw-pyeval "fractions.Fraction(6, 2)")))
+  (is (equalp (vector 1/3 '(2/3)) (raw-pyeval "[fractions.Fraction(1, 3), (fractions.Fraction(2, 3),)]")))
+  (pyexec "class Fraction(fractions.Fraction): pass
+class Impostor: numerator, denominator = 1, 2
+Impostor.__name__ = 'Fraction'")
+  (is (pyobject-wrapper-p (raw-pyeval "Fraction(1, 2)")))
+  (is (pyobject-wrapper-p (raw-pyeval "Impostor()"))))
+
+(test decode.complex-numbers
+  (is (eql #c(1.5d0 -2.5d0) (raw-pyeval "1.5-2.5j")))
+  (is (eql #c(1d0 0d0) (raw-pyeval "complex(1)")))
+  (is (equalp (vector #c(0d0 1d0) #c(0d0 2d0)) (raw-pyeval "[1j, 2j]")))
+  (let ((special (raw-pyeval "complex(float('nan'), float('-inf'))")))
+    (is (= #xFFF0000000000000 (double-bits (imagpart special))))
+    (is (= #x7FF (ldb (byte 11 52) (double-bits (realpart special)))))))
+
+(test decode.numpy-complex-numbers
+  (with-numpy
+    (is (eql #c(1.5 -2.5) (raw-pyeval "numpy.complex64(1.5-2.5j)")))
+    (is (eql #c(1.5d0 -2.5d0) (raw-pyeval "numpy.complex128(1.5-2.5j)")))
+    (is (eql #c(1.5 2.5) (raw-pyeval "numpy.array(1.5+2.5j, dtype='complex64')")))))
+
+(test decode.arrays-of-bools-and-halves
+  (with-numpy
+    (is (equalp #*1011 (raw-pyeval "numpy.array([True, False, True, True])")))
+    (is (equal '(simple-array bit (2 2)) (type-of (raw-pyeval "numpy.eye(2, dtype=bool)"))))
+    (is (equalp #*011 (raw-pyeval "numpy.array([1, 1, 0, 0], dtype=bool)[:3][::-1]")))
+    (let ((halves (raw-pyeval "numpy.arange(6, dtype='>f2').reshape(2, 3)[:, ::-1]")))
+      (is (equal 'single-float (array-element-type halves)))
+      (is (equalp #2A((2.0 1.0 0.0) (5.0 4.0 3.0)) halves)))))

@@ -220,3 +220,36 @@
   (if (< *scale* 1)
       (skip "A million containers inside one another take this Lisp minutes.")
       (refuses conversion-error (pycall "len" (nest #'list 5 1000002)))))
+
+;;; Ratios and complex numbers
+
+(test encode.ratios
+  (is-for-each (ratio (list 1/2 -7/3 (/ (expt 3 90) (expt 2 80)) (/ -1 (expt 10 40))))
+    (equal (py-repr ratio) (format nil "Fraction(~D, ~D)" (numerator ratio) (denominator ratio))))
+  (is (equal "(Fraction(1, 2), [Fraction(3, 4)])" (py-repr (list 1/2 (vector 3/4)))))
+  (is (eql 5/6 (pycall "lambda a, b: a + b" 1/2 1/3))))
+
+(test encode.complex-numbers
+  (is (equal "(1+2j)" (py-repr #c(1 2))))
+  (is (equal "(0.5+0.25j)" (py-repr #c(1/2 1/4))))
+  (is (equal "(1.5-2.5j)" (py-repr #c(1.5 -2.5))))
+  (is (equal "(1.5-2.5j)" (py-repr #c(1.5d0 -2.5d0))))
+  (is-true (pycall "lambda z: z.real != z.real and z.imag == float('-inf')"
+                   (complex (bits-double #x7FF8000000000000) (bits-double #xFFF0000000000000)))))
+
+;;; Arrays whose elements are no numpy type: copied
+
+(test encode.arrays-of-narrow-integers
+  (with-numpy
+    (is (equal "[True, False, True]" (pycall "lambda a: repr(a.tolist())" #*101)))
+    (is (equal "bool" (pycall "lambda a: str(a.dtype)" #*101)))
+    (is (equal "[[True, False], [False, True]]"
+               (pycall "lambda a: repr(a.tolist())"
+                       (make-array '(2 2) :element-type 'bit :initial-contents '((1 0) (0 1))))))
+    (is (eql 2 (pycall "len" (make-array 5 :element-type 'bit :fill-pointer 2))))
+    (is-for-each (case `((fixnum "int64" (,most-negative-fixnum 0 ,most-positive-fixnum))
+                         ((unsigned-byte 2) "uint8" (0 3)) ((unsigned-byte 4) "uint8" (0 15))))
+      (destructuring-bind (type dtype elements) case
+        (let ((array (make-array (length elements) :element-type type :initial-contents elements)))
+          (and (equal dtype (pycall "lambda a: str(a.dtype)" array))
+               (equalp (coerce elements 'vector) (pycall "lambda a: a.tolist()" array))))))))

@@ -29,7 +29,8 @@
     ("INT32" . (signed-byte 32)) ("INT64" . (signed-byte 64))
     ("UINT8" . (unsigned-byte 8)) ("UINT16" . (unsigned-byte 16))
     ("UINT32" . (unsigned-byte 32)) ("UINT64" . (unsigned-byte 64))
-    ("COMPLEX64" . (complex single-float)) ("COMPLEX128" . (complex double-float)))
+    ("COMPLEX64" . (complex single-float)) ("COMPLEX128" . (complex double-float))
+    ("BOOL8" . bit))
   "The header's element types in Lisp.")
 
 (test library.numbers-are-the-header
