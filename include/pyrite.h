@@ -553,6 +553,11 @@ typedef struct pyr_error {
  */
 #define PYR_BOOL8 13
 
+/**
+ * Any values: `data` points to their cells. Nested in one another 100 deep at the most in a result.
+ */
+#define PYR_OBJECT 14
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

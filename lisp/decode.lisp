@@ -6,7 +6,12 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function (t) t) decode))
+(declaim (ftype (function (t) t) decode decode-array))
+
+(declaim (inline array-element))
+(defun array-element (address)
+  "The pyr_element of the pyr_array at ADDRESS."
+  (cffi:mem-ref (pointer address) :uint32 +array-element+))
 
 (declaim (inline decode-leaf))
 (defun decode-leaf (cell)
@@ -20,6 +25,9 @@
     (#.+bool+ (values (= 1 (cell-integer cell)) t))
     (#.+none+ (values +py-none+ t))
     ((#.+list+ #.+tuple+ #.+dict+) (values nil nil))
+    (#.+array+ (if (= (array-element (cell-word cell)) +object+)
+                   (values nil nil)
+                   (values (decode-array (cell-word cell)) t)))
     (t (values (decode-other cell) t))))
 
 (defun decode-other (cell)
@@ -28,7 +36,6 @@
     (#.+single+ (double-at-as-single (+ cell +value-of+)))
     (#.+bigint+ (decode-integer (cell-word cell) (cell-aux cell)))
     (#.+bytes+ (decode-bytes (cell-word cell) (cell-aux cell)))
-    (#.+array+ (decode-array (cell-word cell)))
     (#.+complex+ (decode-complex (cell-word cell) (= 1 (cell-aux cell))))
     (#.+fraction+ (/ (decode (cell-word cell)) (decode (+ (cell-word cell) +value-size+))))
     (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))
@@ -72,7 +79,10 @@ trap."
                (let ((count (cell-aux cell)) (items (cell-word cell)))
                  (if (and (zerop count) (= (cell-tag cell) +tuple+))
                      +py-empty-tuple+
-                     (let ((shell (make-shell (cell-tag cell) count)))
+                     (let ((shell (make-shell (cell-tag cell) count items)))
+                       (when (arrayp shell)
+                         (setf count (array-total-size shell)
+                               items (array-items items cell)))
                        (unless (zerop count) (push (list* shell items count) tasks))
                        shell))))
              (fill-shell (shell cell count)
@@ -84,6 +94,9 @@ trap."
                  (simple-vector (dotimes (i count)
                                   (setf (svref shell i) (item cell))
                                   (incf cell +value-size+)))
+                 (array (dotimes (i count)
+                          (setf (row-major-aref shell i) (item cell))
+                          (incf cell +value-size+)))
                  (hash-table (dotimes (i count)
                                (setf (gethash (decode cell) shell)
                                      (item (+ cell +value-size+)))
@@ -95,9 +108,23 @@ trap."
                    (fill-shell (first task) (cadr task) (cddr task))))
         root))))
 
-(defun make-shell (tag count)
-  "An empty container for COUNT items."
+(defun array-items (items cell)
+  "The address of the cells of the items in CELL: ITEMS, unless there is a pyr_array."
+  (if (= (cell-tag cell) +array+)
+      (cffi:mem-ref (pointer items) :uint64)
+      items))
+
+(defun array-dimensions-at (address)
+  "The dimensions of the pyr_array at ADDRESS."
+  (loop with sizes = (cffi:mem-ref (pointer address) :uint64 +array-dimensions+)
+        repeat (cffi:mem-ref (pointer address) :uint32 +array-rank+)
+        for offset from 0 by 8
+        collect (cffi:mem-ref (pointer sizes) :uint64 offset)))
+
+(defun make-shell (tag count address)
+  "An empty container for COUNT items, or for those of the pyr_array at ADDRESS."
   (ecase tag
+    (#.+array+ (make-array (array-dimensions-at address)))
     (#.+tuple+ (make-list count))
     (#.+list+ (make-array count))
     (#.+dict+ (make-hash-table :test 'equal :size (max count 7)))))
@@ -126,12 +153,8 @@ trap."
 (defun decode-array (address)
   "A fresh specialized array with the elements of the pyr_array at ADDRESS."
   (let* ((pointer (pointer address))
-         (element (1- (cffi:mem-ref pointer :uint32 +array-element+)))
-         (sizes (cffi:mem-ref pointer :uint64 +array-dimensions+))
-         (dimensions (loop repeat (cffi:mem-ref pointer :uint32 +array-rank+)
-                           for offset from 0 by 8
-                           collect (cffi:mem-ref (pointer sizes) :uint64 offset)))
-         (array (make-array dimensions :element-type (aref *element-types* element))))
+         (element (1- (array-element address)))
+         (array (make-array (array-dimensions-at address) :element-type (aref *element-types* element))))
     (if (= (1+ element) +bool8+)
         (fill-bits array (cffi:mem-ref pointer :pointer))
         (pyrite/port:copy-memory-to-array (cffi:mem-ref pointer :uint64 0) array

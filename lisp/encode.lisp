@@ -212,6 +212,13 @@ arithmetic on a NaN may trap."
          (loop for item across value
                for place of-type address from cells by +value-size+
                do (item item place))))
+      (array
+       (let* ((count (array-total-size value)) (cells (allocate-cells frame count)) (place cells))
+         (declare (type address place))
+         (describe-array value +object+ cells cell frame)
+         (dotimes (i count)
+           (item (row-major-aref value i) place)
+           (incf place +value-size+))))
       (hash-table
        (let* ((count (hash-table-count value)) (cells (allocate-cells frame (* 2 count)))
               (place cells) (end (+ cells (* 2 count +value-size+))))
@@ -281,7 +288,7 @@ arithmetic on a NaN may trap."
           return element))
 
 (defun encode-array (array cell frame)
-  "Write ARRAY to CELL; NIL when it is a list for Python and so a container."
+  "Write ARRAY to CELL; NIL when it is a container."
   (let* ((type (array-element-type array)) (element (element-number type)))
     (cond ((eql element +bool8+)
            (describe-array array +bool8+ (copy-elements array 7 frame) cell frame)
@@ -289,12 +296,11 @@ arithmetic on a NaN may trap."
           (element
            (describe-array array element (array-address array element frame) cell frame)
            t)
-          ;; Displaced, adjustable or with a fill pointer.
-          ((and (eq type t) (= (array-rank array) 1)) nil)
-          ((and (subtypep type 'integer) type (setf element (wider-element type)))
+          ((and type (subtypep type 'integer) (setf element (wider-element type)))
            (describe-array array element (copy-elements array element frame) cell frame)
            t)
-          (t (fail-to-encode array "is an array of a type that is not supported yet")))))
+          ;; Of any objects: a list, or an array whose elements are cells.
+          (t nil))))
 
 (defun element-count (array)
   "How many elements of ARRAY count: those below the fill pointer."

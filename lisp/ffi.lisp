@@ -37,6 +37,8 @@
   (map 'vector #'upgraded-array-element-type *element-types*)
   "What ARRAY-ELEMENT-TYPE says of arrays made with the types in *ELEMENT-TYPES*.")
 
+(defconstant +object+ 14 "The pyr_element of any values: their cells.")
+
 (defparameter *integer-types*
   #(:int8 :int16 :int32 :int64 :uint8 :uint16 :uint32 :uint64)
   "CFFI's names of the integers among them, of which the first is the third.")

@@ -144,6 +144,9 @@ pub const PYR_COMPLEX128: pyr_element = 12;
 /// Truth values of one byte each: 0 is false, anything else (1, in a result) true.
 pub const PYR_BOOL8: pyr_element = 13;
 
+/// Any values: `data` points to their cells. Nested in one another 100 deep at the most in a result.
+pub const PYR_OBJECT: pyr_element = 14;
+
 /// An array in memory: C order, no gaps, native byte order.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@
 
 use std::cell::UnsafeCell;
 use std::collections::HashMap;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 
 use numpy::PyUntypedArray;
 use numpy::npyffi::{
@@ -38,6 +38,8 @@ pub(crate) enum Converted<'py> {
     Array(*const pyr_array),
     /// An array without dimensions: its one item, and whether that is of single precision.
     Scalar(Bound<'py, PyAny>, bool),
+    /// Objects or text: its elements in a list, and its dimensions.
+    Objects(Bound<'py, PyAny>, Vec<usize>),
     /// Its elements have no type of ours.
     No,
 }
@@ -128,11 +130,13 @@ pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
         .map_or(Class::Other, |&single| Class::Scalar { single }))
 }
 
-/// numpy's type numbers of bool, float, float16 and complex64.
+/// numpy's type numbers of bool, float, float16, complex64, object and str.
 const BOOL: c_int = 0;
 const SINGLE: c_int = 11;
 const HALF: c_int = 23;
 const COMPLEX_SINGLE: c_int = 14;
+const OBJECT: c_int = 17;
+const TEXT: c_int = 19;
 
 /// The element type of numpy's type number and item size.
 fn element_of(number: c_int) -> Option<pyr_element> {
@@ -206,6 +210,13 @@ pub(crate) fn from_python<'py>(
         let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
         (descr.type_num, descr.byteorder as u8)
     };
+    if matches!(number, OBJECT | TEXT) && numpy::PyUntypedArrayMethods::ndim(array) > 0 {
+        let dimensions = numpy::PyUntypedArrayMethods::shape(array).to_vec();
+        let elements = object
+            .call_method0(intern!(py, "ravel"))?
+            .call_method0(intern!(py, "tolist"))?;
+        return Ok(Converted::Objects(elements, dimensions));
+    }
     let Some(element) = element_of(number) else {
         return Ok(Converted::No);
     };
@@ -257,6 +268,54 @@ fn describe(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) 
     }
 }
 
+/// Describe an array of objects, whose cells are at `data`.
+pub(crate) fn describe_cells(
+    data: *const c_void,
+    dimensions: &[usize],
+    memory: &mut Memory,
+) -> *const pyr_array {
+    // SAFETY: the room is large enough and aligned for what is written.
+    unsafe {
+        let room = memory
+            .allocate(size_of::<pyr_array>() + size_of_val(dimensions))
+            .cast::<pyr_array>();
+        let copy = room.add(1).cast::<usize>();
+        copy.copy_from_nonoverlapping(dimensions.as_ptr(), dimensions.len());
+        room.write(pyr_array {
+            data,
+            dimensions: copy,
+            rank: dimensions.len() as u32,
+            element: PYR_OBJECT,
+        });
+        room
+    }
+}
+
+/// The dimensions of `array`, and how many elements that makes.
+pub(crate) fn shape(array: &pyr_array) -> Result<(&[usize], usize), Fault> {
+    if array.rank > MAXIMUM_RANK {
+        let rank = array.rank;
+        return Err(invalid(format!(
+            "an array has {rank} dimensions, numpy allows {MAXIMUM_RANK}"
+        )));
+    }
+    // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
+    let dimensions = unsafe {
+        crate::api::slice(
+            array.dimensions,
+            array.rank as usize,
+            "the dimensions of an array",
+        )?
+    };
+    let count = dimensions
+        .iter()
+        .try_fold(1usize, |count, &dimension| count.checked_mul(dimension));
+    count
+        .filter(|&count| isize::try_from(count).is_ok())
+        .map(|count| (dimensions, count))
+        .ok_or_else(|| invalid("an array is larger than memory can be".to_owned()))
+}
+
 fn invalid(why: String) -> Fault {
     Fault::new(PYR_INVALID_ARRAY, why)
 }
@@ -269,24 +328,11 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
             array.element
         )));
     };
-    if array.rank > MAXIMUM_RANK {
-        return Err(invalid(format!(
-            "an array has {} dimensions, numpy allows {MAXIMUM_RANK}",
-            array.rank
-        )));
-    }
-    // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
-    let dimensions = unsafe {
-        crate::api::slice(
-            array.dimensions,
-            array.rank as usize,
-            "the dimensions of an array",
-        )?
-    };
-    let size = dimensions
-        .iter()
-        .try_fold(item, |size, &dimension| size.checked_mul(dimension));
-    let Some(size) = size.filter(|&size| isize::try_from(size).is_ok()) else {
+    let (dimensions, count) = shape(array)?;
+    let size = count
+        .checked_mul(item)
+        .filter(|&size| isize::try_from(size).is_ok());
+    let Some(size) = size else {
         return Err(invalid("an array is larger than memory can be".to_owned()));
     };
     if array.data.is_null() && size > 0 {

@@ -122,6 +122,16 @@ def contiguous(array, dtype):
     return numpy.ascontiguousarray(array, dtype=dtype or array.dtype.newbyteorder("="))
 
 
+def object_array(elements, shape):
+    """An array of `shape` of the objects in the list `elements`, which are not looked into."""
+    import numpy
+
+    array = numpy.empty(len(elements), dtype=object)
+    for index, element in enumerate(elements):
+        array[index] = element
+    return array.reshape(shape)
+
+
 def fraction(numerator, denominator):
     """The fraction of two ints."""
     from fractions import Fraction

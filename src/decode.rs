@@ -4,19 +4,20 @@
 //! thread's stack. A dict's pair is put in when both halves are whole, since hashing looks inside.
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::abi::*;
+use crate::api::slice;
 use crate::fault::{Fault, check, own};
-use crate::{array, names, numbers, objects, text};
+use crate::{array, bridge, names, numbers, objects, text};
 
 /// The object that `cell` holds.
 #[inline]
 pub(crate) fn value<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
     match cell.tag {
         PYR_INT | PYR_FLOAT => number(py, cell),
-        PYR_LIST | PYR_TUPLE | PYR_DICT => container(py, cell),
+        PYR_LIST | PYR_TUPLE | PYR_DICT | PYR_ARRAY if is_container(cell)? => container(py, cell),
         _ => leaf(py, cell),
     }
 }
@@ -47,12 +48,7 @@ fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fau
         PYR_BOOL => own(py, unsafe { ffi::PyBool_FromLong((cell.of.integer != 0).into()) }),
         PYR_BIGINT => big_integer(py, text::bytes(cell)?),
         PYR_BYTES => Ok(PyBytes::new(py, text::bytes(cell)?).into_any()),
-        PYR_ARRAY => {
-            // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
-            let array =
-                unsafe { cell.of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))?;
-            array::to_python(py, array)
-        }
+        PYR_ARRAY => array::to_python(py, array_of(cell)?),
         PYR_COMPLEX => numbers::complex(py, cell),
         PYR_FRACTION => numbers::fraction(py, cell),
         PYR_NAME => names::of_cell(py, cell)?.value(py),
@@ -75,6 +71,22 @@ fn big_integer<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, 
     )?)
 }
 
+/// Whether `cell` holds cells of items: an array of objects does, too.
+#[inline]
+fn is_container(cell: &pyr_value) -> Result<bool, Fault> {
+    match cell.tag {
+        PYR_LIST | PYR_TUPLE | PYR_DICT => Ok(true),
+        PYR_ARRAY => Ok(array_of(cell)?.element == PYR_OBJECT),
+        _ => Ok(false),
+    }
+}
+
+/// The array in a cell that holds one.
+fn array_of(cell: &pyr_value) -> Result<&pyr_array, Fault> {
+    // SAFETY: the caller of the C function vouches for the pointer; NULL is refused.
+    unsafe { cell.of.array.as_ref() }.ok_or_else(|| Fault::null("the array of a cell"))
+}
+
 /// A container that is being filled.
 struct Frame<'py, 'a> {
     container: Bound<'py, PyAny>,
@@ -83,6 +95,8 @@ struct Frame<'py, 'a> {
     next: usize,
     /// In a dict, the key whose value comes next.
     key: Option<Bound<'py, PyAny>>,
+    /// For an array of objects, which is a list until it is whole: its dimensions.
+    shape: Option<&'a [usize]>,
     /// How deep inside the key of a dict this is; 0 when it is in none.
     key_depth: u32,
 }
@@ -94,18 +108,32 @@ fn too_deep(what: &str) -> Fault {
     Fault::new(PYR_TOO_DEEP, format!("{what} nested too deeply"))
 }
 
-impl<'py> Frame<'py, '_> {
-    fn new(py: Python<'py>, cell: &pyr_value, key_depth: u32) -> Result<Self, Fault> {
+impl<'py, 'a> Frame<'py, 'a> {
+    fn new(py: Python<'py>, cell: &'a pyr_value, key_depth: u32) -> Result<Self, Fault> {
         if key_depth > MAXIMUM_KEY_DEPTH {
             return Err(too_deep("the key of a dict is"));
         }
-        let length = cell.aux as usize;
-        let cells = if cell.tag == PYR_DICT { length * 2 } else { length };
-        // SAFETY: the tag says that `items` was set, and to how many cells; NULL is refused.
-        let items = unsafe { crate::api::slice(cell.of.items, cells, "the items of a container")? };
+        // SAFETY: the tag says which pointer was set, and to how many cells; NULL is refused.
+        let (items, length, shape) = unsafe {
+            if cell.tag == PYR_ARRAY {
+                let array = array_of(cell)?;
+                let (shape, count) = array::shape(array)?;
+                let items = slice(array.data.cast(), count, "the data of an array")?;
+                (items, count, Some(shape))
+            } else {
+                let length = cell.aux as usize;
+                let cells = if cell.tag == PYR_DICT { length * 2 } else { length };
+                (
+                    slice(cell.of.items, cells, "the items of a container")?,
+                    length,
+                    None,
+                )
+            }
+        };
+        let tag = if shape.is_some() { PYR_LIST } else { cell.tag };
         // SAFETY: attached.
         let container = own(py, unsafe {
-            match cell.tag {
+            match tag {
                 PYR_LIST => ffi::PyList_New(length as isize),
                 PYR_TUPLE => ffi::PyTuple_New(length as isize),
                 _ => ffi::PyDict_New(),
@@ -113,12 +141,24 @@ impl<'py> Frame<'py, '_> {
         })?;
         Ok(Self {
             container,
-            tag: cell.tag,
+            tag,
+            shape,
             items,
             next: 0,
             key: None,
             key_depth,
         })
+    }
+
+    /// What the cell stands for, all its items being in.
+    fn finish(self) -> Result<Bound<'py, PyAny>, Fault> {
+        match self.shape {
+            None => Ok(self.container),
+            Some(shape) => {
+                let py = self.container.py();
+                bridge::call(py, "object_array", (self.container, PyTuple::new(py, shape)?))
+            }
+        }
     }
 
     /// The key depth of a container that is the next item.
@@ -161,7 +201,7 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
         let items = frame.items;
         let mut inner = None;
         while let Some(cell) = items.get(frame.next) {
-            if matches!(cell.tag, PYR_LIST | PYR_TUPLE | PYR_DICT) {
+            if is_container(cell)? {
                 inner = Some(Frame::new(py, cell, frame.inner_key_depth())?);
                 break;
             }
@@ -175,9 +215,9 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
             outer.push(std::mem::replace(&mut frame, inner));
         } else {
             match outer.pop() {
-                None => return Ok(frame.container),
+                None => return frame.finish(),
                 Some(mut parent) => {
-                    parent.put(frame.container)?;
+                    parent.put(frame.finish()?)?;
                     frame = parent;
                 }
             }

@@ -45,6 +45,7 @@ fn any(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(),
         ucs4: flags & PYR_AS_UCS4 != 0,
         scratch: &raw mut out.scratch,
         memory: None,
+        nested: 0,
         handles: Vec::new(),
     };
     let value = encoder.value(object);
@@ -77,11 +78,16 @@ fn aux(length: usize) -> Option<u32> {
     u32::try_from(length).ok()
 }
 
+/// How deep arrays of objects may be nested.
+const MAXIMUM_NESTED: u32 = 100;
+
 struct Encoder {
     ucs4: bool,
     /// The result's scratch room, for the root; NULL once it is taken.
     scratch: *mut [u8; PYR_SCRATCH],
     memory: Option<Box<Memory>>,
+    /// How many arrays of objects are round the current one: each takes some of the thread's stack.
+    nested: u32,
     /// Handles made so far, to be given back when the conversion fails.
     handles: Vec<pyr_handle>,
 }
@@ -204,6 +210,7 @@ impl Encoder {
                         of: pyr_payload { array },
                     }),
                     array::Converted::Scalar(value, single) => self.numpy_scalar(value, single),
+                    array::Converted::Objects(elements, dimensions) => self.objects(elements, &dimensions),
                     array::Converted::No => self.handle(object),
                 }
             }
@@ -214,6 +221,27 @@ impl Encoder {
             array::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
             array::Class::Other => self.handle(object),
         }
+    }
+
+    /// The cell of an array of objects.
+    fn objects(&mut self, elements: Bound<'_, PyAny>, dimensions: &[usize]) -> Result<pyr_value, Fault> {
+        if self.nested == MAXIMUM_NESTED {
+            return Err(Fault::new(
+                PYR_TOO_DEEP,
+                "arrays of objects are nested too deeply, or in a circle",
+            ));
+        }
+        self.nested += 1;
+        let list = self.container(elements, PYR_LIST)?;
+        self.nested -= 1;
+        // SAFETY: the tag says which member was set.
+        let data = unsafe { list.of.items }.cast();
+        let array = array::describe_cells(data, dimensions, self.memory());
+        Ok(pyr_value {
+            tag: PYR_ARRAY,
+            aux: 0,
+            of: pyr_payload { array },
+        })
     }
 
     fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {

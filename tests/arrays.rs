@@ -143,8 +143,6 @@ fn numpy_s_scalars_are_numbers() {
 fn what_has_no_element_type_of_ours_is_a_handle() {
     let Some(python) = numpy() else { return };
     for source in [
-        "numpy.array(['a', 'bc'])",
-        "numpy.array([object()])",
         "numpy.array(['2020-01-01'], dtype='M8[D]')",
         "numpy.zeros(2, dtype=[('a', 'i4')])",
         "numpy.matrix([[1]])",
@@ -154,6 +152,41 @@ fn what_has_no_element_type_of_ours_is_a_handle() {
         assert!(matches!(value, Value::Handle(_)), "{source}: {value:?}");
         python.release(value.handle());
     }
+}
+
+#[test]
+fn arrays_of_objects_and_of_text_cross_element_by_element() {
+    let Some(python) = numpy() else { return };
+    let inner = Value::List(vec![int(1), Value::Objects(vec![1], vec![text("deep")])]);
+    let array = Value::Objects(vec![2, 2], vec![int(1), text("two"), inner, Value::None]);
+    assert_eq!(
+        python.repr(&array, 0).expect("text"),
+        text("array([[1, 'two'],\n       [list([1, array(['deep'], dtype=object)]), None]], dtype=object)")
+    );
+    assert_eq!(python.convert(&array, 0).expect("the same"), array);
+    assert_eq!(
+        python.eval("numpy.array([['a', 'bc']]).T").expect("text"),
+        Value::Objects(vec![2, 1], vec![text("a"), text("bc")])
+    );
+    assert_eq!(
+        python.eval("numpy.array([], dtype=object)").expect("nothing"),
+        Value::Objects(vec![0], vec![])
+    );
+    python
+        .exec("circle = numpy.empty(1, dtype=object); circle[0] = circle")
+        .expect("a circle");
+    assert_eq!(python.get("circle").expect_err("a circle").status, PYR_TOO_DEEP);
+    python.exec("del circle").expect("gone");
+    assert_eq!(
+        python
+            .convert(
+                Value::Objects(vec![2], vec![int(1), Value::Bare { tag: 0, aux: 0 }]),
+                0
+            )
+            .expect_err("a bad cell")
+            .status,
+        PYR_INVALID_TAG
+    );
 }
 
 #[test]

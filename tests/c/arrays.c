@@ -142,8 +142,9 @@ int main(int argc, char **argv) {
     becomes("numpy.array(True)", PYR_BOOL, 1);
     becomes("numpy.array([True])", PYR_ARRAY, 0);
     becomes("numpy.array([0.5], dtype='float16')", PYR_ARRAY, 0);
-    becomes("numpy.array(['a'])", PYR_HANDLE, 0);
-    becomes("numpy.array([None])", PYR_HANDLE, 0);
+    becomes("numpy.array(['a'])", PYR_ARRAY, 0);
+    becomes("numpy.array([None])", PYR_ARRAY, 0);
+    becomes("numpy.array(['2020-01-01'], dtype='M8[D]')", PYR_HANDLE, 0);
     outlives();
     CHECK(live_handles() == 0);
     return finish();

@@ -34,6 +34,8 @@ pub enum Value {
         dimensions: Vec<usize>,
         data: Vec<u8>,
     },
+    /// An array of objects: its dimensions and its elements.
+    Objects(Vec<usize>, Vec<Value>),
     /// A cell whose payload is all zero: a bad tag, or a NULL where there should be data.
     Bare {
         tag: pyr_tag,
@@ -166,6 +168,26 @@ impl Arena {
                 aux: 0,
                 of: pyr_payload { name: *name },
             },
+            Value::Objects(dimensions, elements) => {
+                let cells = self.cells(elements);
+                let items = self.items(PYR_LIST, elements.len(), cells);
+                let array = Box::new(pyr_array {
+                    // SAFETY: `items` made a list.
+                    data: unsafe { items.of.items }.cast(),
+                    dimensions: dimensions.as_ptr(),
+                    rank: dimensions.len() as u32,
+                    element: PYR_OBJECT,
+                });
+                let of = pyr_payload {
+                    array: &raw const *array,
+                };
+                self.arrays.push(array);
+                pyr_value {
+                    tag: PYR_ARRAY,
+                    aux: 0,
+                    of,
+                }
+            }
             Value::Array {
                 element,
                 dimensions,
@@ -256,6 +278,14 @@ impl Value {
     /// # Safety
     /// As for [`Value::read`].
     unsafe fn read_array(array: &pyr_array) -> Self {
+        if array.element == PYR_OBJECT {
+            // SAFETY: promised by the caller.
+            unsafe {
+                let dimensions = copy(array.dimensions, array.rank as usize);
+                let count = dimensions.iter().product();
+                return Self::Objects(dimensions, Self::read_items(array.data.cast(), count));
+            }
+        }
         let size = match array.element {
             PYR_INT8 | PYR_UINT8 | PYR_BOOL8 => 1,
             PYR_INT16 | PYR_UINT16 => 2,

@@ -276,3 +276,33 @@
                  (dolist (array arrays)
                    (unless (equalp array (pycall "lambda a: a * 1" array))
                      (return nil))))))))
+
+;;; Arrays of objects
+
+(test arrays.of-objects
+  (with-numpy
+    (let ((array (make-array '(2 2) :initial-contents `((1 "two") (,(vector 1 2) (3 nil))))))
+      (is (equalp array (pycall "lambda a: a" array)))
+      (is (equal "object" (pycall "lambda a: str(a.dtype)" array)))
+      (is (equalp '(2 2) (pyslot-value array "shape"))))
+    (is (equal "array(5, dtype=object)" (py-repr (make-array '() :initial-element 5))))
+    (is (equalp '(0 3) (pyslot-value (make-array '(0 3)) "shape")))
+    (is (equalp #2A(("a") ("b"))
+                (pycall "lambda a: a" (make-array '(2 1) :element-type 'character
+                                                         :initial-contents '((#\a) (#\b))))))))
+
+(test arrays.of-objects.from-python
+  (with-numpy
+    (is (equalp #("a" "bc") (numpy-array "np.array(['a', 'bc'])")))
+    (is (equalp #2A(("a") ("bc")) (numpy-array "np.array([['a', 'bc']]).T")))
+    (is (equalp (vector +py-none+ #(1 2) 1.0)
+                (numpy-array "np.array([None, [1, 2], np.float32(1)], dtype=object)")))
+    (is (equal '(0 2) (array-dimensions (numpy-array "np.empty((0, 2), dtype=object)"))))
+    (pyexec "import numpy
+circle = numpy.empty(1, dtype=object)
+circle[0] = circle")
+    (refuses conversion-error (pyvalue "circle"))
+    (let ((circle (make-array '(1 1))))
+      (setf (aref circle 0 0) circle)
+      (refuses conversion-error (pycall "len" circle))
+      (setf (aref circle 0 0) nil))))
