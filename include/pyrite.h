@@ -170,7 +170,7 @@ typedef struct pyr_array {
  */
 typedef union pyr_payload {
     /**
-     * For `PYR_INT` and `PYR_BOOL`.
+     * For `PYR_INT`, `PYR_BOOL` and `PYR_CHARACTER`.
      */
     int64_t integer;
     /**
@@ -190,7 +190,7 @@ typedef union pyr_payload {
      */
     const uint8_t *bytes;
     /**
-     * For `PYR_UCS4` and `PYR_UTF32`. NULL is allowed when `aux` is 0.
+     * For `PYR_UCS4`, `PYR_UTF32` and `PYR_PATH`. NULL is allowed when `aux` is 0.
      */
     const uint32_t *points;
     /**
@@ -487,6 +487,18 @@ typedef struct pyr_error {
  * A `fractions.Fraction`: `of.items`, the cells of its numerator and its denominator. `aux` is 2.
  */
 #define PYR_FRACTION 19
+
+/**
+ * A character of the host: `of.integer`, its code point. In Python it is a str of length 1, of a type of
+ * its own, and comes back as a character.
+ */
+#define PYR_CHARACTER 20
+
+/**
+ * The name of a file, as text of `aux` code points like `PYR_UCS4`. In Python it is an `os.PathLike` of a
+ * type of its own, and comes back as a file's name.
+ */
+#define PYR_PATH 21
 
 /**
  * IEEE single float.

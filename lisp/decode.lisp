@@ -36,6 +36,9 @@
     (#.+single+ (double-at-as-single (+ cell +value-of+)))
     (#.+bigint+ (decode-integer (cell-word cell) (cell-aux cell)))
     (#.+bytes+ (decode-bytes (cell-word cell) (cell-aux cell)))
+    (#.+character+ (code-char (cell-integer cell)))
+    (#.+path+ (uiop:parse-native-namestring
+               (pyrite/port:string-from-memory (cell-word cell) (cell-aux cell))))
     (#.+complex+ (decode-complex (cell-word cell) (= 1 (cell-aux cell))))
     (#.+fraction+ (/ (decode (cell-word cell)) (decode (+ (cell-word cell) +value-size+))))
     (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))

@@ -47,7 +47,8 @@
     (symbol (encode-name-text (pythonize-name value) cell frame) t)
     (string (encode-string value cell frame) t)
     (integer (encode-integer value cell frame) t)
-    (character (encode-string (string value) cell frame) t)
+    (character (write-word cell +character+ (char-code value)) t)
+    (pathname (encode-pathname value cell frame) t)
     (ratio (encode-ratio value cell frame) t)
     (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))
@@ -152,6 +153,16 @@ arithmetic on a NaN may trap."
                                (coerce simple '(simple-array character (*))))))
                (pyrite/port:copy-string-to-memory simple start end room)
                (write-cell cell +utf32+ length room)))))))
+
+;;; Pathnames
+
+(defun encode-pathname (pathname cell frame)
+  "Write the name that the system has for PATHNAME to CELL."
+  (when (wild-pathname-p pathname)
+    (fail-to-encode pathname "is wild"))
+  ;; As text of four bytes a character, which then is called a file's name.
+  (encode-string (coerce (uiop:native-namestring pathname) '(simple-array character (*))) cell frame)
+  (write-head cell +path+ (cell-aux cell)))
 
 ;;; Integers
 

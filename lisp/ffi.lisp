@@ -17,7 +17,8 @@
 (define-numbers
   (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
   (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
-  (+single+ 16) (+utf32+ 17) (+complex+ 18) (+fraction+ 19))
+  (+single+ 16) (+utf32+ 17) (+complex+ 18) (+fraction+ 19)
+  (+character+ 20) (+path+ 21))
 
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))

@@ -112,6 +112,12 @@ pub const PYR_UTF32: pyr_tag = 17;
 pub const PYR_COMPLEX: pyr_tag = 18;
 /// A `fractions.Fraction`: `of.items`, the cells of its numerator and its denominator. `aux` is 2.
 pub const PYR_FRACTION: pyr_tag = 19;
+/// A character of the host: `of.integer`, its code point. In Python it is a str of length 1, of a type of
+/// its own, and comes back as a character.
+pub const PYR_CHARACTER: pyr_tag = 20;
+/// The name of a file, as text of `aux` code points like `PYR_UCS4`. In Python it is an `os.PathLike` of a
+/// type of its own, and comes back as a file's name.
+pub const PYR_PATH: pyr_tag = 21;
 
 /// The element type of an array.
 pub type pyr_element = u32;
@@ -165,7 +171,7 @@ pub struct pyr_array {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union pyr_payload {
-    /// For `PYR_INT` and `PYR_BOOL`.
+    /// For `PYR_INT`, `PYR_BOOL` and `PYR_CHARACTER`.
     pub integer: i64,
     /// For `PYR_FLOAT` and `PYR_SINGLE`.
     pub real: f64,
@@ -175,7 +181,7 @@ pub union pyr_payload {
     pub name: pyr_name,
     /// For `PYR_UTF8`, `PYR_LATIN1`, `PYR_BIGINT` and `PYR_BYTES`. NULL is allowed when `aux` is 0.
     pub bytes: *const u8,
-    /// For `PYR_UCS4` and `PYR_UTF32`. NULL is allowed when `aux` is 0.
+    /// For `PYR_UCS4`, `PYR_UTF32` and `PYR_PATH`. NULL is allowed when `aux` is 0.
     pub points: *const u32,
     /// For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
     pub items: *const pyr_value,

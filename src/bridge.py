@@ -3,11 +3,41 @@
 import builtins
 import gc
 import importlib
+import os
 import sys
 import traceback
 import types
 
 main = sys.modules["__main__"].__dict__
+
+
+class Character(str):
+    """A character of the host language: a str of length 1 that goes back as the character."""
+
+    __slots__ = ()
+
+
+class Path(os.PathLike):
+    """A file's name from the host language, which goes back as such. Python's functions take it for one."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name):
+        self._name = name
+
+    def __fspath__(self):
+        return self._name
+
+    __str__ = __fspath__
+
+    def __repr__(self):
+        return "Path(%r)" % self._name
+
+    def __eq__(self, other):
+        return self._name == other._name if isinstance(other, Path) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._name)
 
 
 def import_module(name, alias):

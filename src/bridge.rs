@@ -20,6 +20,9 @@ struct Roots {
     main: *mut ffi::PyObject,
     builtins: *mut ffi::PyObject,
     modules: *mut ffi::PyObject,
+    /// The types of `bridge.py`.
+    character: *mut ffi::PyObject,
+    path: *mut ffi::PyObject,
 }
 
 struct RootCell(UnsafeCell<Roots>);
@@ -32,6 +35,8 @@ static ROOTS: RootCell = RootCell(UnsafeCell::new(Roots {
     main: std::ptr::null_mut(),
     builtins: std::ptr::null_mut(),
     modules: std::ptr::null_mut(),
+    character: std::ptr::null_mut(),
+    path: std::ptr::null_mut(),
 }));
 
 fn roots() -> &'static Roots {
@@ -55,7 +60,11 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         if main.is_null() {
             return Err(Fault::Python);
         }
+        let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
+        let (character, path) = (kind("Character")?, kind("Path")?);
         *ROOTS.0.get() = Roots {
+            character,
+            path,
             bridge: ffi::PyModule_GetDict(module.into_ptr()),
             main: ffi::PyModule_GetDict(main),
             builtins: ffi::PyEval_GetBuiltins(),
@@ -80,6 +89,26 @@ pub(crate) fn builtins_dict() -> *mut ffi::PyObject {
 /// `sys.modules`, borrowed for good.
 pub(crate) fn modules_dict() -> *mut ffi::PyObject {
     roots().modules
+}
+
+/// The type of the host's characters, borrowed for good.
+pub(crate) fn character_type() -> *mut ffi::PyObject {
+    roots().character
+}
+
+/// The type of the host's names of files, borrowed for good.
+pub(crate) fn path_type() -> *mut ffi::PyObject {
+    roots().path
+}
+
+/// An instance of `kind`, a type of `bridge.py`, made of `text`.
+pub(crate) fn make<'py>(
+    kind: *mut ffi::PyObject,
+    text: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the type lives for good.
+    let kind = unsafe { Bound::from_borrowed_ptr(text.py(), kind) };
+    Ok(kind.call1((text,))?)
 }
 
 /// Call `function` of `bridge.py`.

@@ -49,6 +49,8 @@ fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fau
         PYR_BIGINT => big_integer(py, text::bytes(cell)?),
         PYR_BYTES => Ok(PyBytes::new(py, text::bytes(cell)?).into_any()),
         PYR_ARRAY => array::to_python(py, array_of(cell)?),
+        PYR_CHARACTER => text::character(py, cell),
+        PYR_PATH => text::path(py, cell),
         PYR_COMPLEX => numbers::complex(py, cell),
         PYR_FRACTION => numbers::fraction(py, cell),
         PYR_NAME => names::of_cell(py, cell)?.value(py),

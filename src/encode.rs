@@ -12,7 +12,7 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{array, numbers, objects, text};
+use crate::{array, bridge, numbers, objects, text};
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
@@ -218,6 +218,10 @@ impl Encoder {
                 let item = object.call_method0(intern!(object.py(), "item"))?;
                 self.numpy_scalar(item, single)
             }
+            array::Class::Other if object.get_type_ptr().cast() == bridge::character_type() => {
+                self.character(object)
+            }
+            array::Class::Other if object.get_type_ptr().cast() == bridge::path_type() => self.path(object),
             array::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
             array::Class::Other => self.handle(object),
         }
@@ -242,6 +246,31 @@ impl Encoder {
             aux: 0,
             of: pyr_payload { array },
         })
+    }
+
+    fn character(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let measure = text::measure_ucs4(object.as_ptr());
+        if measure.units != 1 {
+            // Made by Python code.
+            return self.handle(object);
+        }
+        let mut point = 0u128;
+        text::write_ucs4(object.as_ptr(), (&raw mut point).cast(), &measure)?;
+        Ok(pyr_value::integer(PYR_CHARACTER, (point as u32).into()))
+    }
+
+    fn path(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let name = object.getattr(intern!(object.py(), "_name"))?;
+        if !name.is_exact_instance_of::<pyo3::types::PyString>() {
+            return self.handle(object);
+        }
+        let measure = text::measure_ucs4(name.as_ptr());
+        let Some(units) = aux(measure.units) else {
+            return self.handle(object);
+        };
+        let room = self.room(measure.size);
+        text::write_ucs4(name.as_ptr(), room, &measure)?;
+        Ok(pyr_value::bytes(PYR_PATH, units, room))
     }
 
     fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {

@@ -12,6 +12,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::api::python::symbols;
+use crate::bridge;
 use crate::fault::{Fault, own};
 
 /// Whether `cell` is text.
@@ -84,6 +85,25 @@ pub(crate) fn to_python<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<
             from_kind(py, 4, points)
         }
     }
+}
+
+/// The host's character in `cell`.
+pub(crate) fn character<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: the tag says which member was set, and any bit pattern is an integer.
+    let point = u32::try_from(unsafe { cell.of.integer })
+        .ok()
+        .filter(|point| *point <= 0x10_FFFF);
+    let point = point.ok_or_else(|| invalid("a character's code is beyond U+10FFFF"))?;
+    bridge::make(bridge::character_type(), &from_kind(py, 4, &[point])?)
+}
+
+/// The host's name of a file in `cell`.
+pub(crate) fn path<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
+    let cell = pyr_value {
+        tag: PYR_UCS4,
+        ..*cell
+    };
+    bridge::make(bridge::path_type(), &to_python(py, &cell)?)
 }
 
 fn from_utf8<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Fault> {

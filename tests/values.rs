@@ -341,3 +341,45 @@ fn utf32_has_no_surrogates() {
         assert_eq!(points(bad).expect_err("no text").status, PYR_INVALID_TEXT);
     }
 }
+
+#[test]
+fn characters_and_names_of_files_come_back_as_such() {
+    let python = python();
+    for value in [
+        Value::Character('a'),
+        Value::Character('😀'),
+        Value::Path("/tmp/é b".to_owned()),
+    ] {
+        assert_eq!(python.convert(&value, 0).expect("the same"), value);
+        assert_eq!(
+            python
+                .convert(&Value::List(vec![value.clone()]), 0)
+                .expect("the same"),
+            Value::List(vec![value])
+        );
+    }
+    let describe =
+        python.remote("lambda c: (isinstance(c, str), len(c), c == 'a', hash(c) == hash('a'), c + 'b')");
+    assert_eq!(
+        python.call(&describe, &[Value::Character('a')]).expect("a str"),
+        Value::Tuple(vec![true.into(), int(1), true.into(), true.into(), text("ab")])
+    );
+    let basename = python.remote("__import__('os').path.basename");
+    assert_eq!(
+        python
+            .call(&basename, &[Value::Path("/tmp/x.txt".to_owned())])
+            .expect("text"),
+        text("x.txt")
+    );
+    let failure = python
+        .convert(
+            Value::Bare {
+                tag: PYR_PATH,
+                aux: 1,
+            },
+            0,
+        )
+        .expect_err("NULL");
+    assert_eq!(failure.status, PYR_NULL_ARGUMENT);
+    assert_eq!(python.eval("1 + 1").expect("a number"), int(2));
+}

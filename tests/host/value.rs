@@ -12,6 +12,8 @@ pub enum Value {
     Single(f64),
     /// Its parts, and whether a result says that they are of single precision.
     Complex([f64; 2], bool),
+    Character(char),
+    Path(String),
     /// An argument only.
     Utf32(Vec<u32>),
     /// Numerator and denominator.
@@ -99,6 +101,7 @@ impl From<&Value> for Value {
 #[derive(Default)]
 #[allow(clippy::vec_box)]
 pub struct Arena {
+    points: Vec<Box<[u32]>>,
     cells: Vec<Box<[pyr_value]>>,
     arrays: Vec<Box<pyr_array>>,
 }
@@ -143,6 +146,13 @@ impl Arena {
             Value::Utf8(bytes) => units(PYR_UTF8, bytes.len(), bytes.as_ptr()),
             Value::Latin1(bytes) => units(PYR_LATIN1, bytes.len(), bytes.as_ptr()),
             Value::Points(points) => units(PYR_UCS4, points.len(), points.as_ptr().cast()),
+            Value::Character(character) => pyr_value::integer(PYR_CHARACTER, u32::from(*character).into()),
+            Value::Path(name) => {
+                let points: Box<[u32]> = name.chars().map(u32::from).collect();
+                let cell = units(PYR_PATH, points.len(), points.as_ptr().cast());
+                self.points.push(points);
+                cell
+            }
             Value::Utf32(points) => units(PYR_UTF32, points.len(), points.as_ptr().cast()),
             Value::Big(bytes) => units(PYR_BIGINT, bytes.len(), bytes.as_ptr()),
             Value::Bytes(bytes) => units(PYR_BYTES, bytes.len(), bytes.as_ptr()),
@@ -250,6 +260,13 @@ impl Value {
                 PYR_FRACTION => {
                     Self::Fraction(Box::new([Self::read(&*of.items), Self::read(&*of.items.add(1))]))
                 }
+                PYR_CHARACTER => Self::Character(char::from_u32(of.integer as u32).expect("a character")),
+                PYR_PATH => Self::Path(
+                    copy(of.points, length)
+                        .into_iter()
+                        .filter_map(char::from_u32)
+                        .collect(),
+                ),
                 PYR_UTF8 => String::from_utf8(copy(of.bytes, length))
                     .map_or_else(|e| Self::Utf8(e.into_bytes()), Self::Text),
                 PYR_UCS4 => Self::Points(copy(of.points, length)),

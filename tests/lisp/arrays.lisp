@@ -287,7 +287,7 @@
       (is (equalp '(2 2) (pyslot-value array "shape"))))
     (is (equal "array(5, dtype=object)" (py-repr (make-array '() :initial-element 5))))
     (is (equalp '(0 3) (pyslot-value (make-array '(0 3)) "shape")))
-    (is (equalp #2A(("a") ("b"))
+    (is (equalp #2A((#\a) (#\b))
                 (pycall "lambda a: a" (make-array '(2 1) :element-type 'character
                                                          :initial-contents '((#\a) (#\b))))))))
 

@@ -253,3 +253,21 @@
         (let ((array (make-array (length elements) :element-type type :initial-contents elements)))
           (and (equal dtype (pycall "lambda a: str(a.dtype)" array))
                (equalp (coerce elements 'vector) (pycall "lambda a: a.tolist()" array))))))))
+
+;;; Characters and pathnames come back
+
+(test encode.characters-come-back
+  (is-for-each (character (list #\a #\Space (code-char 233) (code-char #x1F600)))
+    (eql character (pycall "lambda c: c" character)))
+  (is (equalp (vector #\a "ab" t) (pycall "lambda c: [c, c + 'b', isinstance(c, str)]" #\a)))
+  (let ((table (make-hash-table)))
+    (setf (gethash #\a table) 5)
+    (is (eql 5 (pycall "lambda d: d['a']" table)))))
+
+(test encode.pathnames-come-back
+  (is-for-each (pathname (list #p"/tmp/file.txt" #p"/tmp/a folder/" #p"name"))
+    (equal pathname (pycall "lambda p: p" pathname)))
+  (import-module "os")
+  (is (equal "file.txt" (pycall "os.path.basename" #p"/tmp/file.txt")))
+  (is (equal "Path('/tmp/file.txt')" (py-repr #p"/tmp/file.txt")))
+  (refuses conversion-error (pycall "str" #p"/tmp/*.lisp")))
