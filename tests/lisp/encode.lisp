@@ -266,7 +266,9 @@
 
 (test encode.pathnames-come-back
   (is-for-each (pathname (list #p"/tmp/file.txt" #p"/tmp/a folder/" #p"name"))
-    (equal pathname (pycall "lambda p: p" pathname)))
+    ;; As the system names it: parsing a name may leave a version in it.
+    (let ((back (pycall "lambda p: p" pathname)))
+      (and (pathnamep back) (string= (uiop:native-namestring pathname) (uiop:native-namestring back)))))
   (import-module "os")
   (is (equal "file.txt" (pycall "os.path.basename" #p"/tmp/file.txt")))
   (is (equal "Path('/tmp/file.txt')" (py-repr #p"/tmp/file.txt")))
