@@ -133,17 +133,40 @@ wrote VALUE to."
     (symbol (encode-name (symbol-name-object callable) cell))
     (t (encode callable cell frame))))
 
+(defun encode-immediate-keywords (arguments cell room)
+  "Write ARGUMENTS, keywords and values, from CELL on and return their count; NIL when they take more
+than ROOM cells, or memory, or are malformed."
+  (declare (type list arguments) (type address cell) (type fixnum room) (optimize speed))
+  (let ((count 0))
+    (declare (type (integer 0 #.+immediates+) count))
+    (loop
+      (let ((keyword (pop arguments)))
+        (unless (and (keywordp keyword) (consp arguments) (>= room 2))
+          (return nil))
+        (encode-name (symbol-name-object keyword) cell)
+        (unless (encode-immediate (pop arguments) (+ cell +value-size+))
+          (return nil))
+        (incf count)
+        (decf room 2)
+        (incf cell (* 2 +value-size+))
+        (when (null arguments) (return count))))))
+
 (declaim (inline encode-immediates))
 (defun encode-immediates (arguments cell)
-  "Write ARGUMENTS from CELL on and return their count; NIL when there are too many or one needs memory."
+  "Write ARGUMENTS from CELL on and return how many are positional and how many are keyword arguments;
+NIL when there are too many, one needs memory, or they are malformed."
   (declare (type list arguments) (type address cell))
   (let ((count 0))
     (declare (type (integer 0 #.+immediates+) count))
-    (loop (cond ((null arguments) (return count))
-                ((and (< count +immediates+) (encode-immediate (pop arguments) cell))
+    (loop (cond ((null arguments) (return (values count 0)))
+                ((= count +immediates+) (return nil))
+                ((encode-immediate (first arguments) cell)
+                 (pop arguments)
                  (incf cell +value-size+)
                  (incf count))
-                (t (return nil))))))
+                (t
+                 (let ((keywords (encode-immediate-keywords arguments cell (- +immediates+ count))))
+                   (return (and keywords (values count keywords)))))))))
 
 (defun call-python (callable arguments)
   "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."
@@ -157,17 +180,19 @@ wrote VALUE to."
 (defun call-name (name arguments)
   "Call NAME, a NAME, with the list ARGUMENTS."
   (declare (type name name) (type list arguments) (optimize speed))
-  (let ((count 0))
-    (declare (type (unsigned-byte 32) count))
+  (let ((positional 0) (keywords 0))
+    (declare (type (unsigned-byte 32) positional keywords))
     (multiple-value-bind (value done)
         (try-crossing (result cells)
-            (let ((written (encode-immediates arguments (+ cells +value-size+))))
-              (when written
-                (setf count written)
+            (multiple-value-bind (count keyword-count)
+                (encode-immediates arguments (+ cells +value-size+))
+              (when count
+                (setf positional count
+                      keywords keyword-count)
                 (write-cell cells +name+ 0 (name-number name))
                 t))
-          (%call (pointer cells) (pointer (+ cells +value-size+)) count 0 (result-flags)
-                 (pointer result)))
+          (%call (pointer cells) (pointer (+ cells +value-size+)) positional keywords
+                 (result-flags) (pointer result)))
       (if done value (call-python name arguments)))))
 
 (defun pycall (python-callable &rest args)
@@ -215,18 +240,20 @@ OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and cond
 (defun invoke-method-by-name (object name &rest args)
   "Call the method NAME, a NAME, of OBJECT with ARGS."
   (declare (type name name) (dynamic-extent args) (optimize speed))
-  (let ((count 0))
-    (declare (type (unsigned-byte 32) count))
+  (let ((positional 0) (keywords 0))
+    (declare (type (unsigned-byte 32) positional keywords))
     (multiple-value-bind (value done)
         (try-crossing (result cells)
-            (let ((written (encode-immediates args (+ cells (* 2 +value-size+)))))
-              (when (and written (encode-immediate object cells))
-                (setf count written)
+            (multiple-value-bind (count keyword-count)
+                (encode-immediates args (+ cells (* 2 +value-size+)))
+              (when (and count (encode-immediate object cells))
+                (setf positional count
+                      keywords keyword-count)
                 (write-cell (+ cells +value-size+) +name+ 0 (name-number name))
                 t))
           (%call-method (pointer cells) (pointer (+ cells +value-size+))
-                        (pointer (+ cells (* 2 +value-size+))) count 0 (result-flags)
-                        (pointer result)))
+                        (pointer (+ cells (* 2 +value-size+))) positional keywords
+                        (result-flags) (pointer result)))
       (if done value (invoke-method object name args)))))
 
 ;;; Values

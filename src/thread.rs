@@ -77,9 +77,12 @@ static PYTHON_KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
 
 /// Find Python's key: the one under which `state`, this thread's, is kept.
 fn find_python_key(state: *mut ffi::PyThreadState) -> Option<libc::pthread_key_t> {
-    const KEYS: libc::pthread_key_t = 1024;
-    // SAFETY: the C library answers NULL for a key that does not exist.
-    (0..KEYS).find(|&key| unsafe { libc::pthread_getspecific(key) } == state.cast())
+    // SAFETY: asks for a limit.
+    let limit = unsafe { libc::sysconf(libc::_SC_THREAD_KEYS_MAX) };
+    let keys = 0..libc::pthread_key_t::try_from(limit).unwrap_or(0);
+    // SAFETY: below the limit, the C library answers NULL for a key that does not exist.
+    keys.into_iter()
+        .find(|&key| unsafe { libc::pthread_getspecific(key) } == state.cast())
 }
 
 impl Thread {

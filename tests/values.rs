@@ -353,7 +353,7 @@ fn characters_and_names_of_files_come_back_as_such() {
         assert_eq!(python.convert(&value, 0).expect("the same"), value);
         assert_eq!(
             python
-                .convert(&Value::List(vec![value.clone()]), 0)
+                .convert(Value::List(vec![value.clone()]), 0)
                 .expect("the same"),
             Value::List(vec![value])
         );
