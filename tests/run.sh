@@ -10,6 +10,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# As the Makefile has it, for the programs that are not tests themselves.
+registry="(:source-registry (:also-exclude \"cl-asdf\") (:directory \"$PWD/lisp/\") (:tree \"/usr/share/common-lisp/source/\") :ignore-inherited-configuration)"
+python=$(tests/find-python.sh | head -n 1)
 passed=0
 failed=0
 output=$(mktemp)
@@ -121,9 +124,34 @@ run_lisp() {
         fault "$lisp" "the tests cannot be compiled and loaded: $(explain $code)"
         return
     fi
-    [ $# -gt 0 ] || set -- $(suites)
+    if [ $# -eq 0 ]; then
+        run_examples "$lisp"
+        set -- $(suites)
+    fi
     for suite in "$@"; do
         run_suite "$lisp" "$suite"
+    done
+}
+
+# Each program in examples/lisp: one test, passed when it ends with code 0. What it writes is thrown away.
+run_examples() {
+    local lisp=$1 file folder root=$PWD good
+    for file in "$root"/examples/lisp/*.lisp; do
+        folder=$(mktemp -d)
+        # The Python that ./.venv means is this checkout's, wherever the program runs.
+        example() {
+            cd "$folder" && PYRITE_PYTHON=${PYRITE_PYTHON:-$python} CL_SOURCE_REGISTRY=$registry limited 200 "$@"
+        }
+        case $lisp in
+            sbcl) (example sbcl --noinform --no-sysinit --no-userinit --non-interactive --disable-debugger --load "$file") ;;
+            ecl) (example ecl --norc --shell "$file") ;;
+            ccl) (example ccl --no-init --batch --load "$file" --eval '(quit)') ;;
+        esac
+        local code=$?
+        good=$((code == 0))
+        judge "$lisp $(basename "$file")" $code 0 "$good" 0
+        echo
+        rm -rf "$folder"
     done
 }
 

@@ -114,7 +114,7 @@
          (table (pyslot-value wine 'data))      ; a (SIMPLE-ARRAY DOUBLE-FLOAT (178 13))
          (classes (pyslot-value wine 'target))  ; a (SIMPLE-ARRAY (SIGNED-BYTE 64) (178))
          (names (map 'vector (lambda (name) (substitute #\Space #\_ name))
-                     (pymethod (pyslot-value wine 'target-names) 'tolist)))
+                     (pyslot-value wine 'target-names)))
          (standard (standardise table))
          (accuracies (accuracies standard classes)))
     (format t "~A, with Python ~{~D.~D.~D~*~*~}~%" (lisp-implementation-type) (pyversion-info))
