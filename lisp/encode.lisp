@@ -44,7 +44,7 @@
     (single-float (write-single value cell) t)
     (name (encode-name value cell) t)
     (py-constant (encode-constant value cell) t)
-    (symbol (encode-name-text (pythonize-name value) cell frame) t)
+    (symbol (encode-string (pythonize-name value) cell frame) t)
     (string (encode-string value cell frame) t)
     (integer (encode-integer value cell frame) t)
     (character (write-word cell +character+ (char-code value)) t)
@@ -112,9 +112,6 @@ arithmetic on a NaN may trap."
     (cffi:with-foreign-object (number :uint64)
       (check-status (call-when-running (lambda () (%intern text bytes number))))
       (setf (name-number name) (cffi:mem-ref number :uint64)))))
-
-(defun encode-name-text (text cell frame)
-  (encode-string text cell frame))
 
 (declaim (inline encode-name-designator))
 (defun encode-name-designator (designator cell frame)

@@ -241,37 +241,27 @@ pub(crate) fn from_python<'py>(
     } else {
         bridge::call(py, "contiguous", (object, py.None()))?
     };
-    Ok(Converted::Array(describe(array, element, memory)))
+    Ok(Converted::Array(describe_numpy(array, element, memory)))
 }
 
 /// Describe the memory of `array`, which is contiguous, and hand the reference to `memory`.
-fn describe(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) -> *const pyr_array {
-    // SAFETY: attached; an ndarray's fields; the room is large enough and aligned for what is written.
-    unsafe {
+fn describe_numpy(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) -> *const pyr_array {
+    // SAFETY: attached; an ndarray's fields, of which there is one dimension at least.
+    let (data, dimensions) = unsafe {
         let fields = &(*array.as_ptr().cast::<PyArrayObject>()).fields;
-        let rank = fields.nd as usize;
-        let room = memory
-            .allocate(size_of::<pyr_array>() + rank * size_of::<usize>())
-            .cast::<pyr_array>();
-        let dimensions = room.add(1).cast::<usize>();
-        for axis in 0..rank {
-            dimensions.add(axis).write(*fields.dimensions.add(axis) as usize);
-        }
-        room.write(pyr_array {
-            data: fields.data.cast(),
-            dimensions,
-            rank: rank as u32,
-            element,
-        });
-        memory.keep(array.into_ptr());
-        room
-    }
+        let dimensions = std::slice::from_raw_parts(fields.dimensions.cast::<usize>(), fields.nd as usize);
+        (fields.data.cast(), dimensions)
+    };
+    let description = describe(data, dimensions, element, memory);
+    memory.keep(array.into_ptr());
+    description
 }
 
-/// Describe an array of objects, whose cells are at `data`.
-pub(crate) fn describe_cells(
+/// Describe an array of `element`s at `data`.
+pub(crate) fn describe(
     data: *const c_void,
     dimensions: &[usize],
+    element: pyr_element,
     memory: &mut Memory,
 ) -> *const pyr_array {
     // SAFETY: the room is large enough and aligned for what is written.
@@ -285,7 +275,7 @@ pub(crate) fn describe_cells(
             data,
             dimensions: copy,
             rank: dimensions.len() as u32,
-            element: PYR_OBJECT,
+            element,
         });
         room
     }

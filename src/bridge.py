@@ -1,6 +1,5 @@
 """What Pyrite does in Python itself: run once, in a module of its own, when Python starts."""
 
-import builtins
 import gc
 import importlib
 import os

@@ -157,13 +157,20 @@ impl Encoder {
             let cell = text::with_utf8(object.py(), pointer, |bytes| self.bytes(PYR_UTF8, bytes))?;
             return cell.map_or_else(|| self.handle(object), Ok);
         }
-        let measure = text::measure_ucs4(pointer);
+        let cell = self.ucs4(PYR_UCS4, pointer)?;
+        cell.map_or_else(|| self.handle(object), Ok)
+    }
+
+    /// A cell of `tag` with the code points of `text`, a str; nothing when there are too many.
+    #[inline]
+    fn ucs4(&mut self, tag: pyr_tag, text: *mut ffi::PyObject) -> Result<Option<pyr_value>, Fault> {
+        let measure = text::measure_ucs4(text);
         let Some(units) = aux(measure.units) else {
-            return self.handle(object);
+            return Ok(None);
         };
         let room = self.room(measure.size);
-        text::write_ucs4(pointer, room, &measure)?;
-        Ok(pyr_value::bytes(PYR_UCS4, units, room))
+        text::write_ucs4(text, room, &measure)?;
+        Ok(Some(pyr_value::bytes(tag, units, room)))
     }
 
     /// A cell with a copy of `bytes`; nothing when there are too many.
@@ -240,7 +247,7 @@ impl Encoder {
         self.nested -= 1;
         // SAFETY: the tag says which member was set.
         let data = unsafe { list.of.items }.cast();
-        let array = array::describe_cells(data, dimensions, self.memory());
+        let array = array::describe(data, dimensions, PYR_OBJECT, self.memory());
         Ok(pyr_value {
             tag: PYR_ARRAY,
             aux: 0,
@@ -264,13 +271,8 @@ impl Encoder {
         if !name.is_exact_instance_of::<pyo3::types::PyString>() {
             return self.handle(object);
         }
-        let measure = text::measure_ucs4(name.as_ptr());
-        let Some(units) = aux(measure.units) else {
-            return self.handle(object);
-        };
-        let room = self.room(measure.size);
-        text::write_ucs4(name.as_ptr(), room, &measure)?;
-        Ok(pyr_value::bytes(PYR_PATH, units, room))
+        let cell = self.ucs4(PYR_PATH, name.as_ptr())?;
+        cell.map_or_else(|| self.handle(object), Ok)
     }
 
     fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
