@@ -6,7 +6,7 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function (t) t) decode decode-array))
+(declaim (ftype (function (t) t) decode decode-array lent-object))
 
 (declaim (inline array-element))
 (defun array-element (address)
@@ -40,6 +40,7 @@
     (#.+path+ (uiop:parse-native-namestring
                (pyrite/port:string-from-memory (cell-word cell) (cell-aux cell))))
     (#.+complex+ (decode-complex (cell-word cell) (= 1 (cell-aux cell))))
+    (#.+host+ (lent-object (cell-word cell)))
     (#.+fraction+ (/ (decode (cell-word cell)) (decode (+ (cell-word cell) +value-size+))))
     (#.+utf8+ (values (cffi:foreign-string-to-lisp (pointer (cell-word cell))
                                                    :count (cell-aux cell) :encoding :utf-8)))))

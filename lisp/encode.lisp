@@ -52,7 +52,8 @@
     (ratio (encode-ratio value cell frame) t)
     (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))
-    (t (fail-to-encode value "has no counterpart in Python"))))
+    (function (lend-object value +lent-function+ cell frame) t)
+    (t (lend-object value +lent-object+ cell frame) t)))
 
 (defun fail-to-encode (value why)
   (error 'conversion-error
@@ -223,7 +224,7 @@ arithmetic on a NaN may trap."
       (array
        (let* ((count (array-total-size value)) (cells (allocate-cells frame count)) (place cells))
          (declare (type address place))
-         (describe-array value +object+ cells cell frame)
+         (write-array value +object+ cells cell frame)
          (dotimes (i count)
            (item (row-major-aref value i) place)
            (incf place +value-size+))))
@@ -284,10 +285,17 @@ arithmetic on a NaN may trap."
 
 ;;; Arrays
 
-(defun element-number (type)
-  "The pyr_element of the array element type TYPE, or NIL."
-  (let ((index (position type *upgraded-element-types* :test #'equal)))
-    (and index (1+ index))))
+(defmacro element-case (array)
+  "The pyr_element of the elements of ARRAY, or NIL."
+  `(typecase ,array
+     ,@(loop for type across *element-types*
+             for element from 1
+             unless (eq t (upgraded-array-element-type type))
+               collect `((array ,type) ,element))))
+
+(defun array-element-number (array)
+  "The pyr_element of the elements of ARRAY, or NIL."
+  (element-case array))
 
 (defun wider-element (type)
   "The pyr_element of the narrowest integers that include all of the element type TYPE; NIL for others."
@@ -297,15 +305,13 @@ arithmetic on a NaN may trap."
 
 (defun encode-array (array cell frame)
   "Write ARRAY to CELL; NIL when it is a container."
-  (let* ((type (array-element-type array)) (element (element-number type)))
+  (let ((element (array-element-number array)) (type (array-element-type array)))
     (cond ((eql element +bool8+)
-           (describe-array array +bool8+ (copy-elements array 7 frame) cell frame)
+           (write-array array +bool8+ (copy-elements array 7 frame) cell frame)
            t)
-          (element
-           (describe-array array element (array-address array element frame) cell frame)
-           t)
+          (element (lend-array array element cell frame) t)
           ((and type (subtypep type 'integer) (setf element (wider-element type)))
-           (describe-array array element (copy-elements array element frame) cell frame)
+           (write-array array element (copy-elements array element frame) cell frame)
            t)
           ;; Of any objects: a list, or an array whose elements are cells.
           (t nil))))
@@ -314,8 +320,12 @@ arithmetic on a NaN may trap."
   "How many elements of ARRAY count: those below the fill pointer."
   (if (vectorp array) (length array) (array-total-size array)))
 
-(defun describe-array (array element data cell frame)
+(defun write-array (array element data cell frame)
   "Write to CELL that there is an array of ELEMENTs with the dimensions of ARRAY at the address DATA."
+  (write-cell cell +array+ 0 (describe-array array element data frame)))
+
+(defun describe-array (array element data frame)
+  "The address of a description of an array of ELEMENTs at DATA with the dimensions of ARRAY."
   (let* ((dimensions (if (vectorp array) (list (length array)) (array-dimensions array)))
          (description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
          (pointer (pointer description)))
@@ -326,7 +336,7 @@ arithmetic on a NaN may trap."
           (cffi:mem-ref pointer :uint64 +array-dimensions+) (+ description +array-size+)
           (cffi:mem-ref pointer :uint32 +array-rank+) (length dimensions)
           (cffi:mem-ref pointer :uint32 +array-element+) element)
-    (write-cell cell +array+ 0 description)))
+    description))
 
 (defun copy-elements (array element frame)
   "The address of a copy of the elements of ARRAY, integers, one by one as ELEMENTs."
@@ -335,13 +345,3 @@ arithmetic on a NaN may trap."
          (room (allocate frame (* size (element-count array)))))
     (dotimes (i (element-count array) room)
       (setf (cffi:mem-ref (pointer room) type (* i size)) (row-major-aref array i)))))
-
-(defun array-address (array element frame)
-  "The address of the elements of ARRAY, where they are or copied into FRAME."
-  (let* ((size (aref *element-sizes* (1- element))) (bytes (* size (element-count array))))
-    (multiple-value-bind (vector start) (pyrite/port:array-storage array)
-      (if (and vector (plusp bytes) (pin vector frame))
-          (+ (pyrite/port:vector-address vector) (* start size))
-          (let ((room (allocate frame bytes)))
-            (pyrite/port:copy-array-to-memory array room bytes)
-            room)))))

@@ -18,25 +18,25 @@
   (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
   (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
   (+single+ 16) (+utf32+ 17) (+complex+ 18) (+fraction+ 19)
-  (+character+ 20) (+path+ 21))
+  (+character+ 20) (+path+ 21) (+loan+ 22) (+host+ 23))
+
+;;; Kinds of loans
+(define-numbers (+lent-object+ 1) (+lent-function+ 2) (+lent-array+ 3))
 
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
 
 ;;; Element types, by number from 1
-(defparameter *element-types*
-  #(single-float double-float
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (defparameter *element-types*
+    #(single-float double-float
     (signed-byte 8) (signed-byte 16) (signed-byte 32) (signed-byte 64)
     (unsigned-byte 8) (unsigned-byte 16) (unsigned-byte 32) (unsigned-byte 64)
     (complex single-float) (complex double-float)
     bit)
-  "The Lisp types of array elements, in the order of pyr_element.")
+  "The Lisp types of array elements, in the order of pyr_element."))
 
 (defconstant +bool8+ 13 "The pyr_element of truth values: bits in Lisp, bytes in memory.")
-
-(defparameter *upgraded-element-types*
-  (map 'vector #'upgraded-array-element-type *element-types*)
-  "What ARRAY-ELEMENT-TYPE says of arrays made with the types in *ELEMENT-TYPES*.")
 
 (defconstant +object+ 14 "The pyr_element of any values: their cells.")
 
@@ -55,14 +55,16 @@
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
   (+error-exception+ 56)
   (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
-  (+start-options-flags+ 40))
+  (+start-options-flags+ 40)
+  (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-kept+ 48))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
         +result-size+ +result-memory+ +result-scratch+
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
-        +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+)
+        +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+
+        +loan-size+ +loan-kind+ +loan-array+ +loan-kept+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle
@@ -158,6 +160,12 @@
 (define-foreign %counts "pyr_counts" :uint32
     ((handle :uint64) (handle-count :pointer) (object-count :pointer))
   "How often a handle is held, and how many references its object has.")
+
+;;; Loans
+
+(define-foreign %take-released "pyr_take_released" :uint32
+    ((ids :pointer) (capacity :size) (count :pointer))
+  "The loans that Python kept and has let go of.")
 
 ;;; Errors
 

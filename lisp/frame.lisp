@@ -21,8 +21,12 @@
   (block-bytes +block-bytes+ :type (unsigned-byte 48))
   (pins nil :read-only t)
   (pin-count 0 :type fixnum)
+  ;; What is lent for the call, with the addresses of the pyr_loans: see loans.lisp.
+  (loans '() :type list)
   ;; Containers whose items are still to be written: see encode.lisp.
   (tasks '() :type list))
+
+(declaim (ftype (function (frame) t) settle-loans))
 
 (declaim (inline frame-result pointer))
 (defun pointer (address)
@@ -43,7 +47,9 @@
   (let* ((stack (cffi:pointer-address pointer))
          (frame (make-frame stack (+ stack +result-size+) (+ stack +stack-bytes+) pins)))
     (declare (dynamic-extent frame) (type address stack))
-    (unwind-protect (funcall function frame)
+    (pyrite/port:with-cleanup
+        (funcall function frame)
+      (when (frame-loans frame) (settle-loans frame))
       (when (frame-blocks frame) (free-blocks (frame-blocks frame))))))
 
 (defmacro with-frame ((frame) &body body)

@@ -5,6 +5,8 @@
 
 use std::ffi::c_void;
 
+pub use crate::api::loan::*;
+
 /// The version of this interface: `major << 16 | minor`. Within a major, things are only added.
 pub const PYR_ABI_VERSION: u32 = 0x0001_0000;
 
@@ -118,6 +120,11 @@ pub const PYR_CHARACTER: pyr_tag = 20;
 /// The name of a file, as text of `aux` code points like `PYR_UCS4`. In Python it is an `os.PathLike` of a
 /// type of its own, and comes back as a file's name.
 pub const PYR_PATH: pyr_tag = 21;
+/// Something that the host lends to Python: `of.loan`. Arguments only.
+pub const PYR_LOAN: pyr_tag = 22;
+/// What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. Until the
+/// result is freed, Python has not let go of it.
+pub const PYR_HOST: pyr_tag = 23;
 
 /// The element type of an array.
 pub type pyr_element = u32;
@@ -189,6 +196,10 @@ pub union pyr_payload {
     pub reals: *const f64,
     /// For `PYR_ARRAY`.
     pub array: *const pyr_array,
+    /// For `PYR_LOAN`. `kept` is written to.
+    pub loan: *mut pyr_loan,
+    /// For `PYR_HOST`.
+    pub id: u64,
 }
 
 /// A cell: one value, 16 bytes. Containers point to the cells of their items.

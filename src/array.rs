@@ -1,133 +1,29 @@
-//! numpy arrays and scalars, by numpy's own C interface (the same for numpy 1 and 2).
-//!
-//! numpy is never imported to look at a result: what is no numpy object as long as numpy is not there
-//! needs no looking.
+//! Arrays between cells and numpy.
 
-use std::cell::UnsafeCell;
-use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 
 use numpy::PyUntypedArray;
-use numpy::npyffi::{
-    NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object,
-    npy_intp,
-};
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, PyArrayObject};
 use pyo3::prelude::*;
-use pyo3::{Bound, ffi, intern};
+use pyo3::{Bound, intern};
 
 use crate::abi::*;
-use crate::bridge;
-use crate::fault::{Fault, own};
-use crate::memory::Memory;
+use crate::fault::Fault;
+use crate::{bridge, ndarray};
 
 /// numpy allows no more dimensions than this in every version served.
 const MAXIMUM_RANK: u32 = 32;
 
-/// What numpy makes of an object.
-pub(crate) enum Class {
-    Array,
-    /// A numpy scalar that has a Python value; `single` when a float of it has single precision.
-    Scalar {
-        single: bool,
-    },
-    Other,
-}
-
 /// What becomes of an array.
 pub(crate) enum Converted<'py> {
-    Array(*const pyr_array),
+    /// A contiguous array of elements of a type of ours.
+    Array(Bound<'py, PyAny>, pyr_element),
     /// An array without dimensions: its one item, and whether that is of single precision.
     Scalar(Bound<'py, PyAny>, bool),
     /// Objects or text: its elements in a list, and its dimensions.
     Objects(Bound<'py, PyAny>, Vec<usize>),
     /// Its elements have no type of ours.
     No,
-}
-
-/// numpy's types, by address, once numpy is there.
-struct Types {
-    array: *mut ffi::PyTypeObject,
-    /// Scalar types, and whether their floats have single precision.
-    scalars: HashMap<usize, bool>,
-}
-
-struct TypesCell(UnsafeCell<Option<Types>>);
-
-// SAFETY: reached under the GIL only; set once.
-unsafe impl Sync for TypesCell {}
-
-static TYPES: TypesCell = TypesCell(UnsafeCell::new(None));
-
-/// numpy's types, if numpy has been imported.
-#[inline]
-fn types(py: Python<'_>) -> Option<&'static Types> {
-    // SAFETY: attached; once set, the value is not written again.
-    match unsafe { &*TYPES.0.get() } {
-        Some(types) => Some(types),
-        None => find_types(py),
-    }
-}
-
-fn find_types(py: Python<'_>) -> Option<&'static Types> {
-    // SAFETY: attached; the borrowed module is owned at once.
-    let module = unsafe {
-        let module = ffi::PyDict_GetItemWithError(bridge::modules_dict(), intern!(py, "numpy").as_ptr());
-        Bound::from_borrowed_ptr_or_opt(py, module)?
-    };
-    let found = read_types(&module).ok()?;
-    // SAFETY: attached, and no Python code runs between the check and the write.
-    unsafe {
-        let types = &mut *TYPES.0.get();
-        Some(types.get_or_insert(found))
-    }
-}
-
-fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
-    let mut scalars = HashMap::new();
-    for (names, single) in [
-        (&["float16", "float32", "complex64"][..], true),
-        (
-            &[
-                "bool_",
-                "float64",
-                "complex128",
-                "byte",
-                "short",
-                "intc",
-                "int_",
-                "longlong",
-                "int64",
-            ],
-            false,
-        ),
-        (
-            &["ubyte", "ushort", "uintc", "uint", "ulonglong", "uint64", "str_"],
-            false,
-        ),
-    ] {
-        for name in names {
-            scalars.insert(module.getattr(*name)?.as_ptr() as usize, single);
-        }
-    }
-    Ok(Types {
-        array: module.getattr("ndarray")?.into_ptr().cast(),
-        scalars,
-    })
-}
-
-/// What numpy makes of `object`.
-pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
-    let Some(types) = types(object.py()) else {
-        return Ok(Class::Other);
-    };
-    let kind = object.get_type_ptr();
-    if kind == types.array {
-        return Ok(Class::Array);
-    }
-    Ok(types
-        .scalars
-        .get(&(kind as usize))
-        .map_or(Class::Other, |&single| Class::Scalar { single }))
 }
 
 /// numpy's type numbers of bool, float, float16, complex64, object and str.
@@ -196,11 +92,8 @@ fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
     })
 }
 
-/// The numpy array `object` as a description of its memory, which `memory` keeps alive.
-pub(crate) fn from_python<'py>(
-    object: &Bound<'py, PyAny>,
-    memory: &mut Memory,
-) -> Result<Converted<'py>, Fault> {
+/// What becomes of the numpy array `object`.
+pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'py>, Fault> {
     let py = object.py();
     let array = object
         .cast::<PyUntypedArray>()
@@ -241,34 +134,43 @@ pub(crate) fn from_python<'py>(
     } else {
         bridge::call(py, "contiguous", (object, py.None()))?
     };
-    Ok(Converted::Array(describe_numpy(array, element, memory)))
+    Ok(Converted::Array(array, element))
 }
 
-/// Describe the memory of `array`, which is contiguous, and hand the reference to `memory`.
-fn describe_numpy(array: Bound<'_, PyAny>, element: pyr_element, memory: &mut Memory) -> *const pyr_array {
-    // SAFETY: attached; an ndarray's fields, of which there is one dimension at least.
-    let (data, dimensions) = unsafe {
-        let fields = &(*array.as_ptr().cast::<PyArrayObject>()).fields;
+/// The dimensions, the data and the size in bytes of `array`, which is contiguous, has `element`s and one
+/// dimension at least.
+pub(crate) fn memory_of<'a>(
+    array: &'a Bound<'_, PyAny>,
+    element: pyr_element,
+) -> (&'a [usize], *const u8, usize) {
+    // SAFETY: attached; an ndarray's fields.
+    unsafe {
+        let fields = ndarray::fields(array);
         let dimensions = std::slice::from_raw_parts(fields.dimensions.cast::<usize>(), fields.nd as usize);
-        (fields.data.cast(), dimensions)
-    };
-    let description = describe(data, dimensions, element, memory);
-    memory.keep(array.into_ptr());
-    description
+        let item = number_of(element).map_or(0, |(_, item)| item);
+        let size = dimensions.iter().product::<usize>() * item;
+        (dimensions, fields.data.cast(), size)
+    }
 }
 
-/// Describe an array of `element`s at `data`.
-pub(crate) fn describe(
+/// How many bytes the description of an array of `rank` dimensions takes.
+pub(crate) fn description_size(rank: usize) -> usize {
+    size_of::<pyr_array>() + rank * size_of::<usize>()
+}
+
+/// Describe an array of `element`s at `data`, in `room`.
+///
+/// # Safety
+/// `room` is as large as `description_size` says, and aligned for a cell.
+pub(crate) unsafe fn describe(
     data: *const c_void,
     dimensions: &[usize],
     element: pyr_element,
-    memory: &mut Memory,
+    room: *mut u8,
 ) -> *const pyr_array {
-    // SAFETY: the room is large enough and aligned for what is written.
+    // SAFETY: promised by the caller.
     unsafe {
-        let room = memory
-            .allocate(size_of::<pyr_array>() + size_of_val(dimensions))
-            .cast::<pyr_array>();
+        let room = room.cast::<pyr_array>();
         let copy = room.add(1).cast::<usize>();
         copy.copy_from_nonoverlapping(dimensions.as_ptr(), dimensions.len());
         room.write(pyr_array {
@@ -310,8 +212,9 @@ fn invalid(why: String) -> Fault {
     Fault::new(PYR_INVALID_ARRAY, why)
 }
 
-/// A new numpy array with a copy of `array`.
-pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound<'py, PyAny>, Fault> {
+/// What numpy is told of the array `array` before it is made: its type number, its dimensions, its size in
+/// bytes.
+fn measure<'a>(py: Python<'_>, array: &'a pyr_array) -> Result<(c_int, &'a [usize], usize), Fault> {
     let Some((number, item)) = number_of(array.element) else {
         return Err(invalid(format!(
             "an array has the unknown element type {}",
@@ -328,31 +231,17 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
     if array.data.is_null() && size > 0 {
         return Err(Fault::null("the data of an array"));
     }
-    if types(py).is_none() {
-        py.import(intern!(py, "numpy"))?;
-    }
-    // SAFETY: attached; numpy is there, so its interface is; the new array has `size` bytes.
+    ndarray::import(py)?;
+    Ok((number, dimensions, size))
+}
+
+/// A new numpy array with a copy of `array`.
+pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound<'py, PyAny>, Fault> {
+    let (number, dimensions, size) = measure(py, array)?;
+    // SAFETY: attached; numpy is there; the new array has `size` bytes.
     unsafe {
-        let kind = get_type_object(py, NpyTypes::PyArray_Type);
-        let (rank, shape) = (
-            array.rank as c_int,
-            dimensions.as_ptr().cast::<npy_intp>().cast_mut(),
-        );
-        let null = std::ptr::null_mut::<u8>();
-        let new = PY_ARRAY_API.PyArray_New(
-            py,
-            kind,
-            rank,
-            shape,
-            number,
-            null.cast(),
-            null.cast(),
-            0,
-            0,
-            null.cast(),
-        );
-        let new = own(py, new)?;
-        let data = (*new.as_ptr().cast::<PyArrayObject>()).fields.data;
+        let new = ndarray::new(py, number, dimensions, std::ptr::null(), std::ptr::null_mut(), 0)?;
+        let data = ndarray::fields(&new).data;
         let (from, to) = (array.data.cast::<u8>(), data.cast::<u8>());
         if array.element == PYR_BOOL8 {
             // numpy knows no other truth than 1.
@@ -361,5 +250,22 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
             std::ptr::copy_nonoverlapping(from, to, size);
         }
         Ok(new)
+    }
+}
+
+/// A new numpy array on the memory of `array`, whose layout is returned, too: see [`ndarray::layout`].
+pub(crate) fn on_memory<'py>(
+    py: Python<'py>,
+    array: &pyr_array,
+    strides: *const isize,
+    writable: bool,
+) -> Result<(Bound<'py, PyAny>, Vec<isize>), Fault> {
+    let (number, dimensions, _) = measure(py, array)?;
+    let flags = if writable { NPY_ARRAY_WRITEABLE } else { 0 };
+    // SAFETY: the caller of the C function vouches for the memory and the strides.
+    unsafe {
+        let new = ndarray::new(py, number, dimensions, strides, array.data.cast_mut(), flags)?;
+        let layout = ndarray::layout(&new).collect();
+        Ok((new, layout))
     }
 }

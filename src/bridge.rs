@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyString};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
+use crate::loan;
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -62,6 +63,7 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         }
         let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
         let (character, path) = (kind("Character")?, kind("Path")?);
+        loan::add_types(&module)?;
         *ROOTS.0.get() = Roots {
             character,
             path,

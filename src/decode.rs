@@ -10,7 +10,7 @@ use pyo3::{Bound, ffi, intern};
 use crate::abi::*;
 use crate::api::slice;
 use crate::fault::{Fault, check, own};
-use crate::{array, bridge, names, numbers, objects, text};
+use crate::{array, bridge, loan, names, numbers, objects, text};
 
 /// The object that `cell` holds.
 #[inline]
@@ -54,6 +54,8 @@ fn leaf<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fau
         PYR_COMPLEX => numbers::complex(py, cell),
         PYR_FRACTION => numbers::fraction(py, cell),
         PYR_NAME => names::of_cell(py, cell)?.value(py),
+        // SAFETY: the tag says which member was set.
+        PYR_LOAN => loan::to_python(py, unsafe { cell.of.loan }),
         tag => Err(Fault::new(
             PYR_INVALID_TAG,
             format!("a cell has the unknown tag {tag}"),

@@ -12,7 +12,9 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{array, bridge, numbers, objects, text};
+use crate::{numbers, objects, text};
+
+mod other;
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
@@ -77,9 +79,6 @@ fn number(object: &Bound<'_, PyAny>) -> Option<pyr_value> {
 fn aux(length: usize) -> Option<u32> {
     u32::try_from(length).ok()
 }
-
-/// How deep arrays of objects may be nested.
-const MAXIMUM_NESTED: u32 = 100;
 
 struct Encoder {
     ucs4: bool,
@@ -203,111 +202,6 @@ impl Encoder {
             aux: 0,
             of: pyr_payload { handle },
         })
-    }
-
-    /// The cell of an object of none of Python's own simple types.
-    fn other(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-        match array::classify(&object)? {
-            array::Class::Array => {
-                let memory = self.memory.get_or_insert_default();
-                match array::from_python(&object, memory)? {
-                    array::Converted::Array(array) => Ok(pyr_value {
-                        tag: PYR_ARRAY,
-                        aux: 0,
-                        of: pyr_payload { array },
-                    }),
-                    array::Converted::Scalar(value, single) => self.numpy_scalar(value, single),
-                    array::Converted::Objects(elements, dimensions) => self.objects(elements, &dimensions),
-                    array::Converted::No => self.handle(object),
-                }
-            }
-            array::Class::Scalar { single } => {
-                let item = object.call_method0(intern!(object.py(), "item"))?;
-                self.numpy_scalar(item, single)
-            }
-            array::Class::Other if object.get_type_ptr().cast() == bridge::character_type() => {
-                self.character(object)
-            }
-            array::Class::Other if object.get_type_ptr().cast() == bridge::path_type() => self.path(object),
-            array::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
-            array::Class::Other => self.handle(object),
-        }
-    }
-
-    /// The cell of an array of objects.
-    fn objects(&mut self, elements: Bound<'_, PyAny>, dimensions: &[usize]) -> Result<pyr_value, Fault> {
-        if self.nested == MAXIMUM_NESTED {
-            return Err(Fault::new(
-                PYR_TOO_DEEP,
-                "arrays of objects are nested too deeply, or in a circle",
-            ));
-        }
-        self.nested += 1;
-        let list = self.container(elements, PYR_LIST)?;
-        self.nested -= 1;
-        // SAFETY: the tag says which member was set.
-        let data = unsafe { list.of.items }.cast();
-        let array = array::describe(data, dimensions, PYR_OBJECT, self.memory());
-        Ok(pyr_value {
-            tag: PYR_ARRAY,
-            aux: 0,
-            of: pyr_payload { array },
-        })
-    }
-
-    fn character(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-        let measure = text::measure_ucs4(object.as_ptr());
-        if measure.units != 1 {
-            // Made by Python code.
-            return self.handle(object);
-        }
-        let mut point = 0u128;
-        text::write_ucs4(object.as_ptr(), (&raw mut point).cast(), &measure)?;
-        Ok(pyr_value::integer(PYR_CHARACTER, (point as u32).into()))
-    }
-
-    fn path(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-        let name = object.getattr(intern!(object.py(), "_name"))?;
-        if !name.is_exact_instance_of::<pyo3::types::PyString>() {
-            return self.handle(object);
-        }
-        let cell = self.ucs4(PYR_PATH, name.as_ptr())?;
-        cell.map_or_else(|| self.handle(object), Ok)
-    }
-
-    fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
-        let py = object.py();
-        let cells = self
-            .memory()
-            .allocate(2 * size_of::<pyr_value>())
-            .cast::<pyr_value>();
-        for (index, name) in [intern!(py, "numerator"), intern!(py, "denominator")]
-            .iter()
-            .enumerate()
-        {
-            let part = self.leaf(object.getattr(name)?)?;
-            // SAFETY: there is room for two cells.
-            unsafe { cells.add(index).write(part) };
-        }
-        Ok(pyr_value {
-            tag: PYR_FRACTION,
-            aux: 2,
-            of: pyr_payload { items: cells },
-        })
-    }
-
-    /// The cell of what a numpy scalar's `item` gave: a Python scalar, or itself.
-    fn numpy_scalar(&mut self, item: Bound<'_, PyAny>, single: bool) -> Result<pyr_value, Fault> {
-        if matches!(array::classify(&item)?, array::Class::Other) && container_tag(&item).is_none() {
-            let mut cell = self.leaf(item)?;
-            match cell.tag {
-                PYR_FLOAT if single => cell.tag = PYR_SINGLE,
-                PYR_COMPLEX => cell.aux = single.into(),
-                _ => {}
-            }
-            return Ok(cell);
-        }
-        self.handle(item)
     }
 
     /// The cell of a container and of all that is in it.

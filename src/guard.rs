@@ -2,7 +2,7 @@
 //!
 //! [`enter`] does what every call needs, in order: refuse when Python does not run, mask floating-point
 //! exceptions, attach the thread, pay some of the release queue's debts, run the body with panics
-//! caught, turn its failure into a status and a record, detach, put the host's environment back.
+//! caught, turn its failure into a status and a record, settle what was lent, detach, put the host's environment back.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use pyo3::Python;
 use crate::abi::*;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
-use crate::{interp, release, thread};
+use crate::{interp, loan, release, thread};
 
 /// Run `body` attached to Python; every way out of it becomes a status.
 #[inline]
@@ -32,11 +32,15 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
     release::drain();
+    let lent = thread.lent();
     let status = match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(())) => PYR_OK,
         Ok(Err(fault)) => record(py, fault),
         Err(_) => record(py, Fault::message(panic_message())),
     };
+    if thread.lent() != lent {
+        loan::settle(py, thread, lent);
+    }
     thread.detach(taken);
     host.restore();
     status

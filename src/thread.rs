@@ -10,8 +10,9 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::{LazyLock, OnceLock};
 
-use pyo3::ffi;
+use pyo3::{Bound, PyAny, ffi};
 
+use crate::abi::pyr_loan;
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv;
@@ -26,6 +27,9 @@ pub(crate) struct Thread {
     owned: Cell<bool>,
     /// The `pyr_gil_acquire`s that were not undone yet, and whether each took the GIL.
     holds: RefCell<Vec<bool>>,
+    /// What was lent to Python by the entries that run, innermost last: a reference to each object, and
+    /// the host's loan.
+    lent: RefCell<Vec<(*mut ffi::PyObject, *mut pyr_loan)>>,
     /// The last failure.
     record: RefCell<Record>,
 }
@@ -59,6 +63,7 @@ fn register() -> *const Thread {
         state: Cell::new(null_mut()),
         owned: Cell::new(false),
         holds: RefCell::default(),
+        lent: RefCell::default(),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
@@ -182,6 +187,28 @@ impl Thread {
     pub(crate) fn is_attached(&self) -> bool {
         let state = self.state.get();
         !state.is_null() && python::current_thread_state() == state
+    }
+
+    /// How many loans the entries that run took out.
+    #[inline]
+    pub(crate) fn lent(&self) -> usize {
+        self.lent.borrow().len()
+    }
+
+    /// Note that `object` was made of `loan`, or stands for it, until the entry is over.
+    pub(crate) fn lend(&self, object: &Bound<'_, PyAny>, loan: *mut pyr_loan) {
+        self.lent.borrow_mut().push((object.clone().into_ptr(), loan));
+    }
+
+    /// Take back the last loan, if there are more than `before`.
+    pub(crate) fn take_lent(&self, before: usize) -> Option<(*mut ffi::PyObject, *mut pyr_loan)> {
+        let mut lent = self.lent.borrow_mut();
+        if lent.len() > before { lent.pop() } else { None }
+    }
+
+    /// Whether `object` is lent by an entry of this thread that still runs.
+    pub(crate) fn is_lent(&self, object: *mut ffi::PyObject) -> bool {
+        self.lent.borrow().iter().any(|&(lent, _)| lent == object)
     }
 
     /// What was remembered last.

@@ -10,6 +10,25 @@
 (defmacro without-interrupts (&body body)
   `(ccl:without-interrupts ,@body))
 
+(defmacro with-cleanup (form &body cleanup)
+  `(ccl:without-interrupts
+     (unwind-protect (ccl:with-interrupts-enabled ,form)
+       ,@cleanup)))
+
+(defun make-lock (name)
+  (ccl:make-lock name))
+
+(defmacro with-lock ((lock) &body body)
+  `(ccl:with-lock-grabbed (,lock) ,@body))
+
+(defmacro with-free-lock ((lock) &body body)
+  ;; CCL's locks are recursive, but no garbage collection runs BODY here: see ADD-GC-HOOK.
+  (let ((variable (gensym "LOCK")))
+    `(let ((,variable ,lock))
+       (when (ccl:try-lock ,variable)
+         (unwind-protect (progn ,@body)
+           (ccl:release-lock ,variable))))))
+
 (defmacro with-float-traps-masked (&body body)
   (let ((modes (gensym "MODES")))
     `(let ((,modes (ccl:get-fpu-mode)))
@@ -82,6 +101,19 @@
   (multiple-value-bind (vector start) (array-storage array)
     (ccl:%copy-ptr-to-ivector (ccl:%int-to-ptr address) 0
                               vector (* start (element-bytes vector)) bytes))
+  nil)
+
+(defun keep (object)
+  (declare (ignore object))
+  nil)
+
+(defun let-go (kept)
+  (declare (ignore kept))
+  nil)
+
+(defun add-gc-hook (function)
+  "CCL has no hook for that."
+  (declare (ignore function))
   nil)
 
 (defun finalize-handle (object handle function)

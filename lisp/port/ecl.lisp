@@ -9,6 +9,23 @@
 (defmacro without-interrupts (&body body)
   `(mp:without-interrupts ,@body))
 
+(defmacro with-cleanup (form &body cleanup)
+  `(unwind-protect ,form
+     (mp:without-interrupts ,@cleanup)))
+
+(defun make-lock (name)
+  (mp:make-lock :name name :recursive nil))
+
+(defmacro with-lock ((lock) &body body)
+  `(mp:with-lock (,lock) ,@body))
+
+(defmacro with-free-lock ((lock) &body body)
+  (let ((variable (gensym "LOCK")))
+    `(let ((,variable ,lock))
+       (when (and (not (mp:holding-lock-p ,variable)) (mp:get-lock ,variable nil))
+         (unwind-protect (progn ,@body)
+           (mp:giveup-lock ,variable))))))
+
 (defmacro with-float-traps-masked (&body body)
   (let ((traps (gensym "TRAPS")))
     `(let ((,traps (si:trap-fpe 'last t)))
@@ -77,6 +94,19 @@
     (cffi:foreign-funcall "memcpy" :pointer (data-pointer array)
                                    :pointer (cffi:make-pointer address)
                                    :size bytes :pointer))
+  nil)
+
+(defun keep (object)
+  ;; Nothing moves; who keeps the object keeps it where it is.
+  object)
+
+(defun let-go (kept)
+  (declare (ignore kept))
+  nil)
+
+(defun add-gc-hook (function)
+  "ECL has no hook for that."
+  (declare (ignore function))
   nil)
 
 (defun finalize-handle (object handle function)

@@ -35,6 +35,18 @@
    ;; (copy-array-to-memory ARRAY ADDRESS BYTES), (copy-memory-to-array ADDRESS ARRAY BYTES): all
    ;; elements of a specialized array, in row-major order.
    #:copy-array-to-memory #:copy-memory-to-array
+   ;; (keep OBJECT): something by which OBJECT, a vector that is pinned now, is kept alive and where it is
+   ;; until (let-go SOMETHING); NIL when that cannot be done. The caller sees to it that one thread at a
+   ;; time calls them.
+   #:keep #:let-go
+   ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is
+   ;; done, once FORM is.
+   #:with-cleanup
+   ;; (make-lock NAME), (with-lock (LOCK) . BODY), (with-free-lock (LOCK) . BODY): the last does nothing when
+   ;; a thread, this one or another, has the lock.
+   #:make-lock #:with-lock #:with-free-lock
+   ;; (add-gc-hook FUNCTION): call FUNCTION after garbage collections, where that can be had.
+   #:add-gc-hook
    ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
    ;; OBJECT is garbage. FUNCTION never blocks.
    #:finalize-handle

@@ -14,6 +14,21 @@
      (when (and sb-sys:*interrupts-enabled* sb-sys:*interrupt-pending*)
        (sb-unix::receive-pending-interrupt))))
 
+(defmacro with-cleanup (form &body cleanup)
+  `(sb-sys:without-interrupts
+     (unwind-protect (sb-sys:with-local-interrupts ,form)
+       ,@cleanup)))
+
+(defun make-lock (name)
+  (sb-thread:make-mutex :name name))
+
+(defmacro with-lock ((lock) &body body)
+  `(sb-thread:with-mutex (,lock) ,@body))
+
+(defmacro with-free-lock ((lock) &body body)
+  `(unless (sb-thread:holding-mutex-p ,lock)
+     (sb-thread:with-mutex (,lock :wait-p nil) ,@body)))
+
 (defmacro with-float-traps-masked (&body body)
   `(sb-int:with-float-traps-masked (:overflow :underflow :invalid :divide-by-zero :inexact)
      ,@body))
@@ -105,6 +120,9 @@
                                       (sb-sys:vector-sap vector) (* start (element-bytes vector))
                                       bytes)))
   nil)
+
+(defun add-gc-hook (function)
+  (pushnew function sb-ext:*after-gc-hooks*))
 
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."

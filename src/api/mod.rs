@@ -11,6 +11,7 @@ pub mod error;
 pub mod eval;
 pub mod handle;
 pub mod lifecycle;
+pub mod loan;
 pub mod object;
 
 use crate::abi::{CALL_FLAGS, PYR_INVALID_FLAGS, pyr_result, pyr_value};

@@ -1,0 +1,163 @@
+//! The cells of objects that are neither containers nor of Python's own simple types.
+
+use pyo3::prelude::*;
+use pyo3::{Bound, intern};
+
+use super::Encoder;
+use crate::abi::*;
+use crate::fault::Fault;
+use crate::walk::container_tag;
+use crate::{array, bridge, loan, ndarray, numbers, text, thread};
+
+fn array_cell(array: *const pyr_array) -> pyr_value {
+    pyr_value {
+        tag: PYR_ARRAY,
+        aux: 0,
+        of: pyr_payload { array },
+    }
+}
+
+/// Up to this many bytes of an array are copied: that costs less than to keep the array alive.
+const COPIED: usize = 4096;
+
+/// How deep arrays of objects may be nested.
+const MAXIMUM_NESTED: u32 = 100;
+
+impl Encoder {
+    /// The cell of an object of none of Python's own simple types.
+    pub(super) fn other(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        match ndarray::classify(&object)? {
+            ndarray::Class::Array => {
+                if let Some((id, lent)) = loan::of_array(&object) {
+                    return Ok(self.lent(id, PYR_LENT_ARRAY, lent));
+                }
+                match array::from_python(&object)? {
+                    array::Converted::Array(array, element) => Ok(self.array(array, element)),
+                    array::Converted::Scalar(value, single) => self.numpy_scalar(value, single),
+                    array::Converted::Objects(elements, dimensions) => self.objects(elements, &dimensions),
+                    array::Converted::No => self.handle(object),
+                }
+            }
+            ndarray::Class::Scalar { single } => {
+                let item = object.call_method0(intern!(object.py(), "item"))?;
+                self.numpy_scalar(item, single)
+            }
+            ndarray::Class::Other if object.get_type_ptr().cast() == bridge::character_type() => {
+                self.character(object)
+            }
+            ndarray::Class::Other if object.get_type_ptr().cast() == bridge::path_type() => self.path(object),
+            ndarray::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
+            ndarray::Class::Other => match loan::of_python(&object) {
+                Some((id, kind)) => Ok(self.lent(id, kind, object)),
+                None => self.handle(object),
+            },
+        }
+    }
+
+    /// The cell of what the host lent; `object` is what keeps Python from letting go of it.
+    fn lent(&mut self, id: u64, kind: pyr_kind, object: Bound<'_, PyAny>) -> pyr_value {
+        if !thread::current().is_lent(object.as_ptr()) {
+            self.memory().keep(object.into_ptr());
+        }
+        pyr_value {
+            tag: PYR_HOST,
+            aux: kind,
+            of: pyr_payload { id },
+        }
+    }
+
+    /// The cell of a contiguous array of `element`s: on its own memory, unless it is small.
+    fn array(&mut self, array: Bound<'_, PyAny>, element: pyr_element) -> pyr_value {
+        let (dimensions, data, size) = array::memory_of(&array, element);
+        let head = array::description_size(dimensions.len()).next_multiple_of(16);
+        let copied = if size <= COPIED { size } else { 0 };
+        let room = self.room(head + copied);
+        // SAFETY: there is room for the description and, behind it, for what is copied.
+        let array = unsafe {
+            let data = if size <= COPIED {
+                room.add(head).copy_from_nonoverlapping(data, size);
+                room.add(head)
+            } else {
+                self.memory().keep(array.clone().into_ptr());
+                data.cast_mut()
+            };
+            array::describe(data.cast(), dimensions, element, room)
+        };
+        array_cell(array)
+    }
+
+    /// The cell of an array of objects.
+    fn objects(&mut self, elements: Bound<'_, PyAny>, dimensions: &[usize]) -> Result<pyr_value, Fault> {
+        if self.nested == MAXIMUM_NESTED {
+            return Err(Fault::new(
+                PYR_TOO_DEEP,
+                "arrays of objects are nested too deeply, or in a circle",
+            ));
+        }
+        self.nested += 1;
+        let list = self.container(elements, PYR_LIST)?;
+        self.nested -= 1;
+        // SAFETY: the tag says which member was set.
+        let data = unsafe { list.of.items }.cast();
+        let room = self.room(array::description_size(dimensions.len()));
+        // SAFETY: there is room for the description.
+        Ok(array_cell(unsafe {
+            array::describe(data, dimensions, PYR_OBJECT, room)
+        }))
+    }
+
+    fn character(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let measure = text::measure_ucs4(object.as_ptr());
+        if measure.units != 1 {
+            // Made by Python code.
+            return self.handle(object);
+        }
+        let mut point = 0u128;
+        text::write_ucs4(object.as_ptr(), (&raw mut point).cast(), &measure)?;
+        Ok(pyr_value::integer(PYR_CHARACTER, (point as u32).into()))
+    }
+
+    fn path(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let name = object.getattr(intern!(object.py(), "_name"))?;
+        if !name.is_exact_instance_of::<pyo3::types::PyString>() {
+            return self.handle(object);
+        }
+        let cell = self.ucs4(PYR_PATH, name.as_ptr())?;
+        cell.map_or_else(|| self.handle(object), Ok)
+    }
+
+    fn fraction(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        let py = object.py();
+        let cells = self
+            .memory()
+            .allocate(2 * size_of::<pyr_value>())
+            .cast::<pyr_value>();
+        for (index, name) in [intern!(py, "numerator"), intern!(py, "denominator")]
+            .iter()
+            .enumerate()
+        {
+            let part = self.leaf(object.getattr(name)?)?;
+            // SAFETY: there is room for two cells.
+            unsafe { cells.add(index).write(part) };
+        }
+        Ok(pyr_value {
+            tag: PYR_FRACTION,
+            aux: 2,
+            of: pyr_payload { items: cells },
+        })
+    }
+
+    /// The cell of what a numpy scalar's `item` gave: a Python scalar, or itself.
+    fn numpy_scalar(&mut self, item: Bound<'_, PyAny>, single: bool) -> Result<pyr_value, Fault> {
+        if matches!(ndarray::classify(&item)?, ndarray::Class::Other) && container_tag(&item).is_none() {
+            let mut cell = self.leaf(item)?;
+            match cell.tag {
+                PYR_FLOAT if single => cell.tag = PYR_SINGLE,
+                PYR_COMPLEX => cell.aux = single.into(),
+                _ => {}
+            }
+            return Ok(cell);
+        }
+        self.handle(item)
+    }
+}
