@@ -55,6 +55,11 @@
 #define PYR_MAXIMUM_DEPTH 1000000
 
 /**
+ * Flag for a loan: Python must not write to the memory.
+ */
+#define PYR_READ_ONLY 1
+
+/**
  * How many bytes of text fit in a result without memory of its own.
  */
 #define PYR_SCRATCH 488
@@ -166,6 +171,84 @@ typedef struct pyr_array {
 } pyr_array;
 
 /**
+ * What is lent.
+ */
+typedef uint32_t pyr_kind;
+
+/**
+ * Told that Python let go of the loan `id`, which it had kept: the host may free what it lent. Called on
+ * any thread, with the GIL, and must not call Python; `context` is the loan's.
+ */
+typedef void (*pyr_release_function)(uint64_t id, void *context);
+
+/**
+ * What Python asks of a host whose loans name it; see `pyr_loan`.
+ */
+typedef struct pyr_host {
+    /**
+     * `sizeof(pyr_host)`.
+     */
+    size_t size;
+    /**
+     * Told when Python let go of a loan, or NULL.
+     */
+    pyr_release_function release;
+} pyr_host;
+
+/**
+ * Something that the host lends to Python, for the tag `PYR_LOAN`.
+ *
+ * What is lent must stay valid, and memory where it is, for as long as Python has it: until the call
+ * returns, and if Python kept it (a global, an attribute, an array that shares the memory), until it
+ * lets go. `kept` tells which. Set it to 0 before the call; when the call returns, with whatever status,
+ * it is how often Python came to keep the loan by this call. For each time, `host->release` is called
+ * once when Python lets go, or when `host` is NULL, `id` is given once by `pyr_take_released`. That may
+ * happen before the call returns.
+ *
+ * When the object or the array itself comes back in a result, it is a cell of `PYR_HOST` with its `id`.
+ * An id that Python has already names the same Python object.
+ */
+typedef struct pyr_loan {
+    /**
+     * The host's number for it, below 2^62.
+     */
+    uint64_t id;
+    /**
+     * What it is.
+     */
+    pyr_kind kind;
+    /**
+     * `PYR_READ_ONLY` or 0.
+     */
+    uint32_t flags;
+    /**
+     * For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`.
+     */
+    const struct pyr_array *array;
+    /**
+     * For `PYR_LENT_ARRAY`: the distance in bytes between elements, for each dimension; NULL for C order
+     * without gaps.
+     */
+    const ptrdiff_t *strides;
+    /**
+     * What to ask of the host, or NULL. It must live as long as the process.
+     */
+    const struct pyr_host *host;
+    /**
+     * Given to the functions of `host`.
+     */
+    void *context;
+    /**
+     * How often Python came to keep it.
+     */
+    uint32_t kept;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} pyr_loan;
+
+/**
  * What a cell's tag says is in it.
  */
 typedef union pyr_payload {
@@ -205,6 +288,14 @@ typedef union pyr_payload {
      * For `PYR_ARRAY`.
      */
     const struct pyr_array *array;
+    /**
+     * For `PYR_LOAN`. `kept` is written to.
+     */
+    struct pyr_loan *loan;
+    /**
+     * For `PYR_HOST`.
+     */
+    uint64_t id;
 } pyr_payload;
 
 /**
@@ -501,6 +592,17 @@ typedef struct pyr_error {
 #define PYR_PATH 21
 
 /**
+ * Something that the host lends to Python: `of.loan`. Arguments only.
+ */
+#define PYR_LOAN 22
+
+/**
+ * What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. Until the
+ * result is freed, Python has not let go of it.
+ */
+#define PYR_HOST 23
+
+/**
  * IEEE single float.
  */
 #define PYR_FLOAT32 1
@@ -569,6 +671,21 @@ typedef struct pyr_error {
  * Any values: `data` points to their cells. Nested in one another 100 deep at the most in a result.
  */
 #define PYR_OBJECT 14
+
+/**
+ * Any object: to Python it is opaque, equal to itself only.
+ */
+#define PYR_LENT_OBJECT 1
+
+/**
+ * A function: to Python it is opaque for now, as an object is.
+ */
+#define PYR_LENT_FUNCTION 2
+
+/**
+ * The memory of an array: to Python it is a numpy array on that memory.
+ */
+#define PYR_LENT_ARRAY 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -921,6 +1038,20 @@ pyr_status pyr_release(pyr_handle handle);
  * Requires: Both point to writable numbers, or are NULL.
  */
 pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_count);
+
+/**
+ * The ids of loans without a `host` that Python kept and has let go of: at most `capacity` of them are
+ * written to `ids`, and how many to `count`. Each is given once, to whoever asks first. With a `capacity`
+ * of 0, `count` is how many there are.
+ *
+ * Never blocks, needs no GIL, and may be called on any thread, also while Python does not run. Returns
+ * `PYR_OK` or `PYR_NULL_ARGUMENT`.
+ *
+ * Requires: `ids` points to `capacity` writable numbers, `count` to one. Either may be NULL.
+ */
+pyr_status pyr_take_released(uint64_t *ids,
+                             size_t capacity,
+                             size_t *count);
 
 /**
  * What went wrong in the last failing call of this thread.

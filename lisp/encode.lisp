@@ -299,18 +299,20 @@ arithmetic on a NaN may trap."
 
 (defun wider-element (type)
   "The pyr_element of the narrowest integers that include all of the element type TYPE; NIL for others."
-  (loop for element in '(7 8 9 10 3 4 5 6)
-        when (subtypep type (aref *element-types* (1- element)))
-          return element))
+  (and type
+       (subtypep type 'integer)
+       (loop for element in '(7 8 9 10 3 4 5 6)
+             when (subtypep type (aref *element-types* (1- element)))
+               return element)))
 
 (defun encode-array (array cell frame)
   "Write ARRAY to CELL; NIL when it is a container."
-  (let ((element (array-element-number array)) (type (array-element-type array)))
+  (let ((element (array-element-number array)))
     (cond ((eql element +bool8+)
            (write-array array +bool8+ (copy-elements array 7 frame) cell frame)
            t)
           (element (lend-array array element cell frame) t)
-          ((and type (subtypep type 'integer) (setf element (wider-element type)))
+          ((setf element (wider-element (array-element-type array)))
            (write-array array element (copy-elements array element frame) cell frame)
            t)
           ;; Of any objects: a list, or an array whose elements are cells.

@@ -24,7 +24,7 @@
 (define-numbers (+lent-object+ 1) (+lent-function+ 2) (+lent-array+ 3))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1) (+read-only+ 1))
 
 ;;; Element types, by number from 1
 (eval-when (:compile-toplevel :load-toplevel :execute)

@@ -121,14 +121,18 @@ the number."
   "The address of BYTES from OFFSET on in the storage of LOAN, which stay there; or else of a copy."
   (let ((storage (loan-storage loan)))
     (cond ((zerop bytes) 0)
-          ((or (pin storage frame)
-               (with-loans (setf (loan-keeper loan) (pyrite/port:keep storage))))
-           (+ (pyrite/port:vector-address storage) offset))
+          ((not (pyrite/port:keepable-p storage)) (lend-copy loan bytes))
           (t
-           (let ((copy (cffi:pointer-address (cffi:foreign-alloc :uint8 :count bytes))))
-             (setf (loan-copy loan) copy)
-             (pyrite/port:copy-array-to-memory (loan-object loan) copy bytes)
-             copy)))))
+           (unless (pin storage frame)
+             (with-loans (setf (loan-keeper loan) (pyrite/port:keep storage))))
+           (+ (pyrite/port:vector-address storage) offset)))))
+
+(defun lend-copy (loan bytes)
+  "The address of a copy of the BYTES of LOAN's array, which go back into it when the call is over."
+  (let ((copy (cffi:pointer-address (cffi:foreign-alloc :uint8 :count bytes))))
+    (setf (loan-copy loan) copy)
+    (pyrite/port:copy-array-to-memory (loan-object loan) copy bytes)
+    copy))
 
 ;;; Giving back
 
@@ -154,24 +158,30 @@ the number."
      (loan-copy loan) array
      (* (element-count array) (aref *element-sizes* (1- (array-element-number array)))))))
 
+(defun released-count ()
+  "How many times Python let go of a loan and nobody has asked."
+  (cffi:with-foreign-object (count :size)
+    (if (eql +ok+ (%take-released (cffi:null-pointer) 0 count))
+        (cffi:mem-ref count :size)
+        0)))
+
 (defun collect-released ()
   "End the loans that Python let go of. The table is locked."
-  (let ((capacity 64))
-    (cffi:with-foreign-objects ((ids :uint64 64) (count :size))
-      (loop
-        (unless (eql +ok+ (%take-released ids capacity count)) (return))
-        (dotimes (i (cffi:mem-ref count :size))
-          (let ((loan (find-loan (cffi:mem-aref ids :uint64 i))))
-            (when loan
-              (decf (loan-kept loan))
-              (end-loan-if-over loan))))
-        (when (< (cffi:mem-ref count :size) capacity) (return))))))
+  (cffi:with-foreign-objects ((ids :uint64 64) (count :size))
+    (loop repeat (ceiling (released-count) 64)
+          do (%take-released ids 64 count)
+             (dotimes (i (cffi:mem-ref count :size))
+               (let ((loan (find-loan (cffi:mem-aref ids :uint64 i))))
+                 (when loan
+                   (decf (loan-kept loan))
+                   (end-loan-if-over loan)))))))
 
 (defun collect-loans ()
   "End the loans that Python let go of, unless another thread is at it. Called before something is lent,
 and after a garbage collection."
-  (pyrite/port:with-free-lock (**loans-lock**)
-    (collect-released)))
+  (when (plusp (released-count))
+    (pyrite/port:with-free-lock (**loans-lock**)
+      (collect-released))))
 
 (pyrite/port:add-gc-hook 'collect-loans)
 

@@ -15,13 +15,17 @@ use pyo3::prelude::*;
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
-use crate::api::loan::pyr_host;
 use crate::fault::Fault;
 use crate::thread::{self, Thread};
 use crate::{array, bridge, ndarray};
 
 /// The loans without a host that Python let go of.
 static RELEASED: LazyLock<(Sender<u64>, Receiver<u64>)> = LazyLock::new(unbounded);
+
+/// How many ids are in [`RELEASED`].
+pub(crate) fn count_released() -> usize {
+    RELEASED.1.len()
+}
 
 /// Take the ids of [`RELEASED`] one by one.
 pub(crate) fn released() -> impl Iterator<Item = u64> {
@@ -104,9 +108,10 @@ impl Drop for Object {
         // SAFETY: the host promised that its functions live as long as the process.
         match unsafe { self.host.as_ref() } {
             // SAFETY: called as the host was told it would be.
-            Some(host) => {
-                unsafe { host.release.inspect(|release| release(self.id, self.context)) }.map_or((), drop)
-            }
+            Some(host) => drop(
+                host.release
+                    .map(|release| unsafe { release(self.id, self.context) }),
+            ),
             // The receiver lives as long as the process: sending cannot fail.
             None => drop(RELEASED.0.send(self.id)),
         }

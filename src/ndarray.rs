@@ -4,7 +4,6 @@
 //! needs no looking.
 
 use std::cell::UnsafeCell;
-use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 
 use numpy::npyffi::{NpyTypes, PY_ARRAY_API, PyArrayObject, PyArrayObject_fields, get_type_object, npy_intp};
@@ -17,18 +16,28 @@ use crate::fault::{Fault, check, own};
 /// What numpy makes of an object.
 pub(crate) enum Class {
     Array,
-    /// A numpy scalar that has a Python value; `single` when a float of it has single precision.
-    Scalar {
-        single: bool,
-    },
+    /// A numpy scalar that has a Python value.
+    Scalar(Scalar),
+    Other,
+}
+
+/// The kinds of numpy's scalars.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    /// A float64, which is a Python float, too.
+    Double,
+    /// An integer.
+    Integer,
+    /// Of floats of single precision.
+    Single,
     Other,
 }
 
 /// numpy's types, by address, once numpy is there.
 struct Types {
     array: *mut ffi::PyTypeObject,
-    /// Scalar types, and whether their floats have single precision.
-    scalars: HashMap<usize, bool>,
+    /// Scalar types, the commonest first: so few that looking at each costs less than hashing.
+    scalars: Vec<(*mut ffi::PyTypeObject, Scalar)>,
 }
 
 struct TypesCell(UnsafeCell<Option<Types>>);
@@ -71,30 +80,32 @@ fn find_types(py: Python<'_>) -> Option<&'static Types> {
 }
 
 fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
-    let mut scalars = HashMap::new();
-    for (names, single) in [
-        (&["float16", "float32", "complex64"][..], true),
+    let names = [
+        (Scalar::Double, &["float64"][..]),
         (
+            Scalar::Integer,
             &[
-                "bool_",
-                "float64",
-                "complex128",
-                "byte",
-                "short",
-                "intc",
+                "int64",
                 "int_",
                 "longlong",
-                "int64",
+                "intc",
+                "short",
+                "byte",
+                "uint64",
+                "uint",
+                "ulonglong",
+                "uintc",
+                "ushort",
+                "ubyte",
             ],
-            false,
         ),
-        (
-            &["ubyte", "ushort", "uintc", "uint", "ulonglong", "uint64", "str_"],
-            false,
-        ),
-    ] {
+        (Scalar::Single, &["float32", "float16", "complex64"]),
+        (Scalar::Other, &["bool_", "complex128", "str_"]),
+    ];
+    let mut scalars = Vec::new();
+    for (scalar, names) in names {
         for name in names {
-            scalars.insert(module.getattr(*name)?.as_ptr() as usize, single);
+            scalars.push((module.getattr(*name)?.into_ptr().cast(), scalar));
         }
     }
     Ok(Types {
@@ -112,10 +123,8 @@ pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
     if kind == types.array {
         return Ok(Class::Array);
     }
-    Ok(types
-        .scalars
-        .get(&(kind as usize))
-        .map_or(Class::Other, |&single| Class::Scalar { single }))
+    let scalar = types.scalars.iter().find(|(known, _)| *known == kind);
+    Ok(scalar.map_or(Class::Other, |&(_, scalar)| Class::Scalar(scalar)))
 }
 
 /// A new numpy array of the type `number` on the memory at `data`, or on memory of its own when that is

@@ -144,13 +144,15 @@ fn layouts() -> Vec<(String, usize)> {
     layouts! {
         pyr_start_options { size, executable, executable_length, code, code_length, flags, reserved }
         pyr_array { data, dimensions, rank, element }
-        pyr_payload { integer, real, handle, name, bytes, points, items, reals, array }
+        pyr_payload { integer, real, handle, name, bytes, points, items, reals, array, loan, id }
         pyr_value { tag, aux, of }
         pyr_result { value, memory, scratch }
         pyr_error {
             status, reserved, type_name, type_name_length, message, message_length, traceback,
             traceback_length, exception
         }
+        pyr_host { size, release }
+        pyr_loan { id, kind, flags, array, strides, host, context, kept, reserved }
     }
     .to_vec()
 }
@@ -197,6 +199,10 @@ fn the_library_was_built_with_these_layouts() {
         "pyr_start_options.executable",
         "pyr_start_options.code",
         "pyr_start_options.flags",
+        "pyr_loan.size",
+        "pyr_loan.kind",
+        "pyr_loan.array",
+        "pyr_loan.kept",
     ];
     let mut numbers = [u32::MAX; 64];
     // SAFETY: there is room for as many numbers as is said; NULL is allowed.

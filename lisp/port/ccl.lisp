@@ -103,6 +103,10 @@
                               vector (* start (element-bytes vector)) bytes))
   nil)
 
+(defun keepable-p (vector)
+  (declare (ignore vector))
+  nil)
+
 (defun keep (object)
   (declare (ignore object))
   nil)

@@ -96,6 +96,10 @@
                                    :size bytes :pointer))
   nil)
 
+(defun keepable-p (vector)
+  (declare (ignore vector))
+  t)
+
 (defun keep (object)
   ;; Nothing moves; who keeps the object keeps it where it is.
   object)

@@ -35,8 +35,10 @@
    ;; (copy-array-to-memory ARRAY ADDRESS BYTES), (copy-memory-to-array ADDRESS ARRAY BYTES): all
    ;; elements of a specialized array, in row-major order.
    #:copy-array-to-memory #:copy-memory-to-array
+   ;; (keepable-p VECTOR): whether VECTOR can be kept at all; one on a thread's stack cannot.
+   #:keepable-p
    ;; (keep OBJECT): something by which OBJECT, a vector that is pinned now, is kept alive and where it is
-   ;; until (let-go SOMETHING); NIL when that cannot be done. The caller sees to it that one thread at a
+   ;; until (let-go SOMETHING). The caller sees to it that one thread at a
    ;; time calls them.
    #:keep #:let-go
    ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is

@@ -39,16 +39,19 @@
     (push keeper **keepers**)
     keeper))
 
-(defun keep (object)
+(defun keepable-p (vector)
   ;; Only where the collector scans stacks conservatively.
   #+(or x86-64 x86)
+  (not (sb-vm:control-stack-pointer-valid-p (sb-sys:int-sap (sb-kernel:get-lisp-obj-address vector))))
+  #-(or x86-64 x86)
+  (progn vector nil))
+
+(defun keep (object)
   (let* ((keeper (or (find-if #'keeper-free **keepers**) (add-keeper)))
          (slot (pop (keeper-free keeper))))
     (sb-sys:with-pinned-objects (object)
       (setf (sb-sys:sap-ref-lispobj (sb-sys:int-sap slot) 0) object))
-    (cons keeper slot))
-  #-(or x86-64 x86)
-  (progn object nil))
+    (cons keeper slot)))
 
 (defun let-go (kept)
   (destructuring-bind (keeper . slot) kept

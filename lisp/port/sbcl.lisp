@@ -19,15 +19,30 @@
      (unwind-protect (sb-sys:with-local-interrupts ,form)
        ,@cleanup)))
 
+;;; A lock for a few instructions, at a fifth of what a mutex costs. Who waits, yields; no interrupt comes
+;;; to who has it.
+
 (defun make-lock (name)
-  (sb-thread:make-mutex :name name))
+  (list nil name))
 
 (defmacro with-lock ((lock) &body body)
-  `(sb-thread:with-mutex (,lock) ,@body))
+  (let ((variable (gensym "LOCK")))
+    `(let ((,variable ,lock))
+       (declare (type cons ,variable))
+       (sb-sys:without-interrupts
+         (loop while (sb-ext:compare-and-swap (car ,variable) nil t)
+               do (sb-thread:thread-yield))
+         (unwind-protect (progn ,@body)
+           (setf (car ,variable) nil))))))
 
 (defmacro with-free-lock ((lock) &body body)
-  `(unless (sb-thread:holding-mutex-p ,lock)
-     (sb-thread:with-mutex (,lock :wait-p nil) ,@body)))
+  (let ((variable (gensym "LOCK")))
+    `(let ((,variable ,lock))
+       (declare (type cons ,variable))
+       (sb-sys:without-interrupts
+         (unless (sb-ext:compare-and-swap (car ,variable) nil t)
+           (unwind-protect (progn ,@body)
+             (setf (car ,variable) nil)))))))
 
 (defmacro with-float-traps-masked (&body body)
   `(sb-int:with-float-traps-masked (:overflow :underflow :invalid :divide-by-zero :inexact)

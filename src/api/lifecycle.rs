@@ -59,6 +59,10 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         offset_of!(pyr_start_options, executable),
         offset_of!(pyr_start_options, code),
         offset_of!(pyr_start_options, flags),
+        size_of::<pyr_loan>(),
+        offset_of!(pyr_loan, kind),
+        offset_of!(pyr_loan, array),
+        offset_of!(pyr_loan, kept),
     ];
     if !numbers.is_null() {
         for (index, number) in layout.iter().take(length).enumerate() {

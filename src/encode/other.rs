@@ -1,11 +1,12 @@
 //! The cells of objects that are neither containers nor of Python's own simple types.
 
 use pyo3::prelude::*;
-use pyo3::{Bound, intern};
+use pyo3::{Bound, ffi, intern};
 
 use super::Encoder;
 use crate::abi::*;
-use crate::fault::Fault;
+use crate::fault::{Fault, own};
+use crate::ndarray::Scalar;
 use crate::walk::container_tag;
 use crate::{array, bridge, loan, ndarray, numbers, text, thread};
 
@@ -38,9 +39,18 @@ impl Encoder {
                     array::Converted::No => self.handle(object),
                 }
             }
-            ndarray::Class::Scalar { single } => {
+            ndarray::Class::Scalar(Scalar::Double) => {
+                // SAFETY: attached; numpy's float64 is a Python float.
+                let real = unsafe { ffi::PyFloat_AsDouble(object.as_ptr()) };
+                Ok(pyr_value::real(PYR_FLOAT, real))
+            }
+            ndarray::Class::Scalar(Scalar::Integer) => {
+                // SAFETY: attached; an integer's `__index__` is numpy's own.
+                self.leaf(own(object.py(), unsafe { ffi::PyNumber_Index(object.as_ptr()) })?)
+            }
+            ndarray::Class::Scalar(scalar) => {
                 let item = object.call_method0(intern!(object.py(), "item"))?;
-                self.numpy_scalar(item, single)
+                self.numpy_scalar(item, scalar == Scalar::Single)
             }
             ndarray::Class::Other if object.get_type_ptr().cast() == bridge::character_type() => {
                 self.character(object)

@@ -73,7 +73,12 @@ pub fn declarations(header: &str) -> Vec<Declaration> {
         } else if !structure.is_empty() {
             let field = last_identifier(code.split('[').next().unwrap_or(code));
             add(Kind::Field, &format!("{structure}.{field}"), "");
-        } else if code.starts_with("typedef ") && !code.contains('(') {
+        } else if let Some((_, pointer)) = code
+            .strip_prefix("typedef ")
+            .and_then(|code| code.split_once("(*"))
+        {
+            add(Kind::Type, pointer.split(')').next().unwrap_or(pointer), "");
+        } else if code.starts_with("typedef ") {
             add(Kind::Type, last_identifier(code), "");
         } else {
             let (head, _) = code.split_once('(').unwrap_or((code, ""));
