@@ -108,11 +108,11 @@ the number."
   (declare (type array array) (type fixnum element))
   (collect-loans)
   (multiple-value-bind (storage start) (pyrite/port:array-storage array)
+    (declare (type fixnum start))
     (let* ((loan (with-loans (add-loan (make-loan array storage))))
            (address (note-loan loan cell frame))
-           (size (aref *element-sizes* (1- element)))
+           (size (the (integer 1 16) (aref *element-sizes* (1- element))))
            (data (lend-memory loan (* size start) (* size (element-count array)) frame)))
-      (declare (type (integer 1 16) size) (type fixnum start))
       (setf (cffi:mem-ref (pointer address) :uint32 +loan-kind+) +lent-array+
             (cffi:mem-ref (pointer address) :uint64 +loan-array+)
             (describe-array array element data frame)))))
