@@ -2,7 +2,8 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function () t) python-start-if-not-alive))
+(declaim (ftype (function () t) python-start-if-not-alive)
+         (ftype (function (t) t) signal-host-error))
 
 (defun foreign-text (pointer offset)
   "The UTF-8 text whose address and length are at OFFSET in POINTER."
@@ -24,11 +25,17 @@ forgotten: from now on only the wrapper keeps the exception alive, with all that
                   (unless (zerop handle) (make-wrapper handle)))
         (%error-clear)))))
 
+(defun host-error-p (type)
+  "True when TYPE is the name of the type of an exception that stands for something in Lisp."
+  (member type '("_pyrite.HostError" "_pyrite.HostUnwind") :test #'string=))
+
 (defun signal-status (status)
   "Signal the condition for STATUS, which a call of this thread just returned."
   (multiple-value-bind (type message exception) (last-error)
     (case status
       (#.+python-error+
+       (when (and exception (host-error-p type))
+         (signal-host-error exception))
        (error 'simple-pyerror :type type :message message :value exception))
       (#.+stale-handle+
        (fail 'stale-object

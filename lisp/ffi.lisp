@@ -23,6 +23,11 @@
 ;;; Kinds of loans
 (define-numbers (+lent-object+ 1) (+lent-function+ 2) (+lent-array+ 3))
 
+;;; Questions, and flags of who is asked
+(define-numbers
+  (+ask-call+ 1) (+ask-getattr+ 2) (+ask-setattr+ 3) (+ask-repr+ 4) (+ask-dir+ 5)
+  (+dispatch+ 1) (+host-ucs4+ 2))
+
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1) (+read-only+ 1))
 
@@ -56,7 +61,10 @@
   (+error-exception+ 56)
   (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
   (+start-options-flags+ 40)
-  (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-kept+ 48))
+  (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-host+ 32) (+loan-kept+ 48)
+  (+host-size+ 32) (+host-release+ 8) (+host-ask+ 16) (+host-flags+ 24)
+  (+request-size+ 56) (+request-id+ 8) (+request-args+ 24) (+request-reply+ 32)
+  (+request-nargs+ 40) (+request-nkwargs+ 44) (+request-question+ 48) (+request-idle+ 52))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
@@ -64,7 +72,10 @@
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
         +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+
-        +loan-size+ +loan-kind+ +loan-array+ +loan-kept+)
+        +loan-size+ +loan-kind+ +loan-array+ +loan-host+ +loan-kept+
+        +host-size+ +host-release+ +host-ask+ +host-flags+
+        +request-size+ +request-id+ +request-args+ +request-reply+
+        +request-nargs+ +request-nkwargs+ +request-question+ +request-idle+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle
@@ -166,6 +177,27 @@
 (define-foreign %take-released "pyr_take_released" :uint32
     ((ids :pointer) (capacity :size) (count :pointer))
   "The loans that Python kept and has let go of.")
+
+;;; Answers to Python's questions
+
+(define-foreign %reply-value "pyr_reply_value" :uint32 ((reply :pointer) (value :pointer))
+  "Answer with a value.")
+
+(define-foreign %reply-raise "pyr_reply_raise" :uint32 ((reply :pointer) (exception :pointer))
+  "Answer by raising a Python exception.")
+
+(define-foreign %reply-fail "pyr_reply_fail" :uint32
+    ((reply :pointer) (message :pointer) (payload :pointer) (unwind :int32))
+  "Answer by raising an error of Lisp's.")
+
+(define-foreign %serve "pyr_serve" :uint32 ((milliseconds :uint32) (request :pointer))
+  "Wait for a question from a thread of Python's.")
+
+(define-foreign %served "pyr_served" :uint32 ((ticket :uint64) (answered :int32))
+  "Give such a question back.")
+
+(define-foreign %serve-wake "pyr_serve_wake" :uint32 ()
+  "Have the threads that wait for questions return.")
 
 ;;; Errors
 

@@ -6,6 +6,8 @@
 
 (in-package #:pyrite)
 
+(declaim (ftype (function () address) host))
+
 (defstruct (loan (:constructor make-loan (object &optional storage)) (:copier nil) (:predicate nil))
   (object nil :read-only t)
   ;; The vector in whose memory the elements of an array are; NIL for other objects.
@@ -95,13 +97,15 @@ the number."
     address))
 
 (defun lend-object (object kind cell frame)
-  "Write OBJECT, lent as the KIND +LENT-OBJECT+ or +LENT-FUNCTION+, to CELL."
+  "Write OBJECT, lent as the KIND +LENT-OBJECT+ or +LENT-FUNCTION+, to CELL. Python can ask us about it."
   (collect-loans)
   (let ((loan (with-loans
                 (let ((known (gethash object **lent-objects**)))
                   (cond (known (incf (loan-calls known)) known)
                         (t (setf (gethash object **lent-objects**) (add-loan (make-loan object)))))))))
-    (setf (cffi:mem-ref (pointer (note-loan loan cell frame)) :uint32 +loan-kind+) kind)))
+    (let ((pointer (pointer (note-loan loan cell frame))))
+      (setf (cffi:mem-ref pointer :uint32 +loan-kind+) kind
+            (cffi:mem-ref pointer :uint64 +loan-host+) (host)))))
 
 (defun lend-array (array element cell frame)
   "Write ARRAY, of ELEMENTs, lent with its memory, to CELL."

@@ -39,6 +39,34 @@ class Path(os.PathLike):
         return hash(self._name)
 
 
+class HostError(Exception):
+    """An error of the host language. `payload` is what the host knows it by."""
+
+    payload = None
+
+
+class HostUnwind(BaseException):
+    """Code of the host language is on its way out through Python: it is not to be caught."""
+
+    payload = None
+
+
+def host_error(message, payload, unwind):
+    """The exception that stands for an error of the host's, or for its unwinding."""
+    error = HostUnwind(message) if unwind else HostError(message)
+    error.payload = payload
+    return error
+
+
+def exception(value):
+    """The exception that `raise value` raises."""
+    if isinstance(value, type) and issubclass(value, BaseException):
+        value = value()
+    if not isinstance(value, BaseException):
+        raise TypeError("exceptions must derive from BaseException, not %s" % type(value).__name__)
+    return value
+
+
 def import_module(name, alias):
     """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound.
 

@@ -3,8 +3,10 @@
 //! The items of a container stand side by side in the result's memory. Containers are walked depth
 //! first with a stack of our own; what is on the stack is what a container must not meet again.
 
+use std::mem::MaybeUninit;
+
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::abi::*;
@@ -41,15 +43,53 @@ pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result)
     any(object, flags, out)
 }
 
+/// How many arguments for the host need no memory if they are numbers.
+const ON_STACK: usize = 8;
+
+/// Arguments for the host.
+pub(crate) struct Arguments {
+    numbers: [MaybeUninit<pyr_value>; ON_STACK],
+    memory: Option<Box<Memory>>,
+}
+
+impl Arguments {
+    /// Room for arguments.
+    pub(crate) fn new() -> Self {
+        Self {
+            numbers: [MaybeUninit::uninit(); ON_STACK],
+            memory: None,
+        }
+    }
+
+    /// The cells of the items of `tuple`, which live as long as this.
+    pub(crate) fn encode(
+        &mut self,
+        tuple: &Bound<'_, PyTuple>,
+        flags: u32,
+    ) -> Result<*const pyr_value, Fault> {
+        if tuple.len() <= ON_STACK {
+            let cells = tuple.iter_borrowed().map(|item| number(&item));
+            let written = self
+                .numbers
+                .iter_mut()
+                .zip(cells)
+                .map_while(|(place, cell)| cell.map(|cell| place.write(cell)));
+            if written.count() == tuple.len() {
+                return Ok(self.numbers.as_ptr().cast());
+            }
+        }
+        let mut encoder = Encoder::new(flags, std::ptr::null_mut());
+        let root = encoder.value(tuple.clone().into_any());
+        let root = root.inspect_err(|_| encoder.undo())?;
+        self.memory = encoder.memory;
+        // SAFETY: a tuple's cell has its items; NULL when there are none.
+        Ok(unsafe { root.of.items })
+    }
+}
+
 /// [`result`] for what is no number.
 fn any(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
-    let mut encoder = Encoder {
-        ucs4: flags & PYR_AS_UCS4 != 0,
-        scratch: &raw mut out.scratch,
-        memory: None,
-        nested: 0,
-        handles: Vec::new(),
-    };
+    let mut encoder = Encoder::new(flags, &raw mut out.scratch);
     let value = encoder.value(object);
     out.value = value.inspect_err(|_| encoder.undo())?;
     out.memory = encoder.memory.map_or(std::ptr::null_mut(), Memory::into_raw);
@@ -92,6 +132,16 @@ struct Encoder {
 }
 
 impl Encoder {
+    fn new(flags: u32, scratch: *mut [u8; PYR_SCRATCH]) -> Self {
+        Self {
+            ucs4: flags & PYR_AS_UCS4 != 0,
+            scratch,
+            memory: None,
+            nested: 0,
+            handles: Vec::new(),
+        }
+    }
+
     /// The cell of `object`.
     #[inline]
     fn value(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {

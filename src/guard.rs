@@ -28,6 +28,7 @@ pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
 pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     let host = FpEnv::enter();
     let thread = thread::current();
+    thread.begin(host);
     let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
@@ -42,6 +43,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
         loan::settle(py, thread, lent);
     }
     thread.detach(taken);
+    thread.end();
     host.restore();
     status
 }

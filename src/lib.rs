@@ -9,8 +9,10 @@ pub mod abi;
 pub mod api;
 
 mod array;
+mod ask;
 mod bridge;
 mod decode;
+mod dispatch;
 mod encode;
 mod fault;
 mod fpenv;

@@ -11,13 +11,15 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
-use crate::fault::Fault;
+use crate::fault::{Fault, own};
 use crate::thread::{self, Thread};
-use crate::{array, bridge, ndarray};
+use crate::{array, ask, bridge, ndarray};
 
 /// The loans without a host that Python let go of.
 static RELEASED: LazyLock<(Sender<u64>, Receiver<u64>)> = LazyLock::new(unbounded);
@@ -62,8 +64,38 @@ pub(crate) struct Memory {
 
 #[pymethods]
 impl Object {
-    fn __repr__(slf: &Bound<'_, Self>) -> String {
-        format!("<_pyrite.{} {}>", bridge::type_name(slf), slf.get().id)
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        match Self::ask(slf, PYR_ASK_REPR, PyTuple::empty(slf.py()), 0)? {
+            Some(text) => Ok(text.str()?.to_string_lossy().into_owned()),
+            None => Ok(format!("<_pyrite.{} {}>", bridge::type_name(slf), slf.get().id)),
+        }
+    }
+
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let args = PyTuple::new(slf.py(), [&name])?;
+        Self::ask(slf, PYR_ASK_GETATTR, args, 0)?.ok_or_else(|| Self::no_attribute(slf, &name))
+    }
+
+    fn __setattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let args = PyTuple::new(slf.py(), [&name, &value])?;
+        let answer = Self::ask(slf, PYR_ASK_SETATTR, args, 0)?;
+        answer.map(drop).ok_or_else(|| Self::no_attribute(slf, &name))
+    }
+
+    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        // SAFETY: attached; the names of the type, a new list.
+        let names = unsafe { ffi::PyObject_Dir(slf.get_type().as_ptr()) };
+        let names = own(slf.py(), names)
+            .map_err(|_| PyErr::fetch(slf.py()))?
+            .cast_into::<PyList>()?;
+        if let Some(more) = Self::ask(slf, PYR_ASK_DIR, PyTuple::empty(slf.py()), 0)? {
+            names.call_method1("extend", (more,))?;
+        }
+        Ok(names)
     }
 
     // There is one Python object for each of the host's: a copy is that object, too.
@@ -76,6 +108,31 @@ impl Object {
     }
 }
 
+#[pymethods]
+impl Function {
+    #[pyo3(signature = (*arguments, **keywords))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        arguments: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let answer = match keywords {
+            None => Object::ask(slf.as_super(), PYR_ASK_CALL, arguments.clone(), 0),
+            Some(keywords) => {
+                let all = ask::flatten(arguments, keywords)?;
+                Object::ask(slf.as_super(), PYR_ASK_CALL, all, keywords.len())
+            }
+        };
+        answer?.ok_or_else(|| PyTypeError::new_err("this function of the host language cannot be called"))
+    }
+
+    #[getter]
+    fn __doc__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let args = PyTuple::new(slf.py(), ["__doc__"])?;
+        Object::ask(slf.as_super(), PYR_ASK_GETATTR, args, 0)
+    }
+}
+
 impl Object {
     fn new(loan: &pyr_loan) -> Self {
         Self {
@@ -85,6 +142,25 @@ impl Object {
             kept: AtomicBool::new(false),
             proxy: AtomicPtr::default(),
         }
+    }
+
+    /// The host's answer to a question about this; nothing when it has none.
+    fn ask<'py>(
+        slf: &Bound<'py, Self>,
+        question: pyr_question,
+        args: Bound<'py, PyTuple>,
+        nkwargs: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let object = slf.get();
+        // SAFETY: the host promised that its functions live as long as the process.
+        match unsafe { object.host.as_ref() } {
+            Some(host) => ask::ask(host, (object.id, object.context), question, args, nkwargs),
+            None => Ok(None),
+        }
+    }
+
+    fn no_attribute(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyErr {
+        PyAttributeError::new_err(format!("{slf} has no attribute {name}"))
     }
 
     fn key(&self) -> Key {

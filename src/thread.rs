@@ -15,7 +15,7 @@ use pyo3::{Bound, PyAny, ffi};
 use crate::abi::pyr_loan;
 use crate::api::{callbacks, python};
 use crate::fault::Record;
-use crate::fpenv;
+use crate::fpenv::{self, FpEnv};
 use crate::release::{self, Debt, ObjectPointer};
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
@@ -30,6 +30,10 @@ pub(crate) struct Thread {
     /// What was lent to Python by the entries that run, innermost last: a reference to each object, and
     /// the host's loan.
     lent: RefCell<Vec<(*mut ffi::PyObject, *mut pyr_loan)>>,
+    /// How many entries of this thread run, one inside another.
+    entries: Cell<u32>,
+    /// The host's floating-point environment, as the last entry found it.
+    host_env: Cell<Option<FpEnv>>,
     /// The last failure.
     record: RefCell<Record>,
 }
@@ -64,6 +68,8 @@ fn register() -> *const Thread {
         owned: Cell::new(false),
         holds: RefCell::default(),
         lent: RefCell::default(),
+        entries: Cell::new(0),
+        host_env: Cell::new(None),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
@@ -187,6 +193,31 @@ impl Thread {
     pub(crate) fn is_attached(&self) -> bool {
         let state = self.state.get();
         !state.is_null() && python::current_thread_state() == state
+    }
+
+    /// Note that an entry begins, from a host whose floating-point environment is `host`.
+    #[inline]
+    pub(crate) fn begin(&self, host: FpEnv) {
+        self.entries.set(self.entries.get() + 1);
+        self.host_env.set(Some(host));
+    }
+
+    /// Note that an entry is over.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.entries.set(self.entries.get() - 1);
+    }
+
+    /// Whether this thread is in a call of the host's, so that the host can run on it.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.entries.get() > 0
+    }
+
+    /// Put the host's floating-point environment back, for code of the host's that Python called.
+    pub(crate) fn restore_host_env(&self) {
+        if let Some(host) = self.host_env.get() {
+            host.restore();
+        }
     }
 
     /// How many loans the entries that run took out.

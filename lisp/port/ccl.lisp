@@ -10,6 +10,13 @@
 (defmacro without-interrupts (&body body)
   `(ccl:without-interrupts ,@body))
 
+(defmacro with-interrupts (&body body)
+  `(ccl:with-interrupts-enabled ,@body))
+
+(defmacro with-restarts-caught ((function) &body body)
+  ;; CCL has no documented way to its restarts: an exit by one outside leads nowhere, and says so.
+  `(progn ,function ,@body))
+
 (defmacro with-cleanup (form &body cleanup)
   `(ccl:without-interrupts
      (unwind-protect (ccl:with-interrupts-enabled ,form)

@@ -9,6 +9,29 @@
 (defmacro without-interrupts (&body body)
   `(mp:without-interrupts ,@body))
 
+(defmacro with-interrupts (&body body)
+  `(mp:with-interrupts ,@body))
+
+(defun catch-restarts (restarts function)
+  "Restarts like RESTARTS that call FUNCTION with a function that invokes the original."
+  (mapcar (lambda (restart)
+            (si::make-restart
+             :name (restart-name restart)
+             :function (lambda (&rest arguments)
+                         (funcall function (lambda () (apply #'invoke-restart restart arguments))))
+             :report-function (si::restart-report-function restart)
+             :interactive-function (si::restart-interactive-function restart)
+             :test-function (si::restart-test-function restart)))
+          restarts))
+
+(defmacro with-restarts-caught ((function) &body body)
+  (let ((variable (gensym "FUNCTION")))
+    `(let* ((,variable ,function)
+            (si:*restart-clusters*
+              (loop for cluster in si:*restart-clusters*
+                    collect (catch-restarts cluster ,variable))))
+       ,@body)))
+
 (defmacro with-cleanup (form &body cleanup)
   `(unwind-protect ,form
      (mp:without-interrupts ,@cleanup)))

@@ -41,6 +41,11 @@
    ;; until (let-go SOMETHING). The caller sees to it that one thread at a
    ;; time calls them.
    #:keep #:let-go
+   ;; (with-interrupts . BODY): within WITHOUT-INTERRUPTS: interrupts come again in BODY, if they came before.
+   #:with-interrupts
+   ;; (with-restarts-caught (FUNCTION) . BODY): invoking a restart that was established outside, in BODY,
+   ;; calls FUNCTION instead, with a function that invokes it. FUNCTION exits from BODY.
+   #:with-restarts-caught
    ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is
    ;; done, once FORM is.
    #:with-cleanup

@@ -5,14 +5,44 @@
 (defmacro define-global (name value &optional documentation)
   `(sb-ext:defglobal ,name ,value ,@(when documentation (list documentation))))
 
+(defvar *interruptible* t
+  "Whether interrupts came before WITHOUT-INTERRUPTS.")
+
 (defmacro without-interrupts (&body body)
   ;; As SB-SYS:WITHOUT-INTERRUPTS, less what a body needs that may be unwound: a foreign call that
   ;; nothing unwinds across returns once.
   `(multiple-value-prog1
-       (let ((sb-sys:*interrupts-enabled* nil) (sb-sys:*allow-with-interrupts* nil))
+       (let* ((*interruptible* sb-sys:*interrupts-enabled*)
+              (sb-sys:*interrupts-enabled* nil)
+              (sb-sys:*allow-with-interrupts* nil))
          ,@body)
      (when (and sb-sys:*interrupts-enabled* sb-sys:*interrupt-pending*)
        (sb-unix::receive-pending-interrupt))))
+
+(defmacro with-interrupts (&body body)
+  `(let ((sb-sys:*allow-with-interrupts* *interruptible*))
+     (if *interruptible*
+         (sb-sys:with-interrupts ,@body)
+         (progn ,@body))))
+
+(defun catch-restarts (restarts function)
+  "Restarts like RESTARTS that call FUNCTION with a function that invokes the original."
+  (mapcar (lambda (restart)
+            (flet ((invoke (&rest arguments)
+                     (funcall function (lambda () (apply #'invoke-restart restart arguments)))))
+              (sb-kernel::make-restart (restart-name restart) #'invoke
+                                       (sb-kernel::restart-report-function restart)
+                                       (sb-kernel::restart-interactive-function restart)
+                                       (sb-kernel::restart-test-function restart))))
+          restarts))
+
+(defmacro with-restarts-caught ((function) &body body)
+  (let ((variable (gensym "FUNCTION")))
+    `(let* ((,variable ,function)
+            (sb-kernel:*restart-clusters*
+              (loop for cluster in sb-kernel:*restart-clusters*
+                    collect (catch-restarts cluster ,variable))))
+       ,@body)))
 
 (defmacro with-cleanup (form &body cleanup)
   `(sb-sys:without-interrupts

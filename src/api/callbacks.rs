@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::fpenv::FpEnv;
-use crate::thread;
+use crate::{dispatch, thread};
 
 /// The pthread-key destructor of a thread that entered Python.
 ///
@@ -15,6 +15,11 @@ pub(crate) unsafe extern "C" fn thread_exit(value: *mut c_void) {
     // A panic must not unwind into the C library.
     let _ = catch_unwind(AssertUnwindSafe(|| thread::give_back(value)));
     host.restore();
+}
+
+/// What a child of this process does first: see [`dispatch::note_fork`].
+pub(crate) extern "C" fn forked() {
+    dispatch::note_fork();
 }
 
 /// The destructor of the capsule by which a thread learns that Python deletes its thread state.

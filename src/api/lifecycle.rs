@@ -62,7 +62,20 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         size_of::<pyr_loan>(),
         offset_of!(pyr_loan, kind),
         offset_of!(pyr_loan, array),
+        offset_of!(pyr_loan, host),
         offset_of!(pyr_loan, kept),
+        size_of::<pyr_host>(),
+        offset_of!(pyr_host, release),
+        offset_of!(pyr_host, ask),
+        offset_of!(pyr_host, flags),
+        size_of::<pyr_request>(),
+        offset_of!(pyr_request, id),
+        offset_of!(pyr_request, args),
+        offset_of!(pyr_request, reply),
+        offset_of!(pyr_request, nargs),
+        offset_of!(pyr_request, nkwargs),
+        offset_of!(pyr_request, question),
+        offset_of!(pyr_request, idle),
     ];
     if !numbers.is_null() {
         for (index, number) in layout.iter().take(length).enumerate() {

@@ -13,6 +13,7 @@ pub mod handle;
 pub mod lifecycle;
 pub mod loan;
 pub mod object;
+pub mod reply;
 
 use crate::abi::{CALL_FLAGS, PYR_INVALID_FLAGS, pyr_result, pyr_value};
 use crate::fault::Fault;

@@ -1,0 +1,124 @@
+//! Questions that wait for a thread of the host's to serve them.
+//!
+//! Python makes threads that some hosts cannot run on. Such a thread puts its question here and waits,
+//! without the GIL, until one of the host's threads has taken it and answered.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::ask::Question;
+
+/// A question that somebody waits for.
+struct Waiting {
+    ticket: u64,
+    question: Question,
+}
+
+// SAFETY: who asks waits until the question is answered, so what it points to lives, and only the thread
+// that serves it uses that meanwhile.
+unsafe impl Send for Waiting {}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    /// The tickets of questions that were taken and not yet answered.
+    taken: Vec<u64>,
+    /// Answers that nobody has fetched yet, with their tickets.
+    answers: Vec<(u64, i32)>,
+    last_ticket: u64,
+    /// How many threads wait for questions.
+    idle: u32,
+    /// How often they were told to stop waiting.
+    wakes: u64,
+}
+
+struct Desk {
+    state: Mutex<State>,
+    asked: Condvar,
+    answered: Condvar,
+}
+
+static DESK: LazyLock<Desk> = LazyLock::new(|| Desk {
+    state: Mutex::default(),
+    asked: Condvar::new(),
+    answered: Condvar::new(),
+});
+
+/// Set in a child of this process.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Note that this is a child, in which no thread of the host's is left.
+pub(crate) fn note_fork() {
+    FORKED.store(true, Ordering::Relaxed);
+}
+
+/// Whether this is such a child.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+fn state() -> MutexGuard<'static, State> {
+    DESK.state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Have `question` answered by a thread that serves; 1 when it was.
+pub(crate) fn put(question: &Question) -> i32 {
+    let mut state = state();
+    state.last_ticket += 1;
+    let ticket = state.last_ticket;
+    state.waiting.push_back(Waiting {
+        ticket,
+        question: *question,
+    });
+    DESK.asked.notify_one();
+    loop {
+        if let Some(place) = state.answers.iter().position(|&(answered, _)| answered == ticket) {
+            return state.answers.swap_remove(place).1;
+        }
+        state = DESK.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Wait up to `patience` for a question: its ticket, itself, and how many other threads wait for one.
+pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
+    let end = Instant::now() + patience;
+    let mut state = state();
+    let wakes = state.wakes;
+    loop {
+        if let Some(waiting) = state.waiting.pop_front() {
+            state.taken.push(waiting.ticket);
+            return Some((waiting.ticket, waiting.question, state.idle));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || state.wakes != wakes {
+            return None;
+        }
+        state.idle += 1;
+        state = DESK
+            .asked
+            .wait_timeout(state, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+        state.idle -= 1;
+    }
+}
+
+/// The question of `ticket` is answered, or (0) not. False when it is nobody's.
+pub(crate) fn answer(ticket: u64, answered: i32) -> bool {
+    let mut state = state();
+    let Some(place) = state.taken.iter().position(|&taken| taken == ticket) else {
+        return false;
+    };
+    state.taken.swap_remove(place);
+    state.answers.push((ticket, answered));
+    DESK.answered.notify_all();
+    true
+}
+
+/// Have all threads that wait for questions return at once.
+pub(crate) fn wake() {
+    state().wakes += 1;
+    DESK.asked.notify_all();
+}
