@@ -5,8 +5,6 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function () t) add-worker))
-
 (defstruct (unwinding (:constructor make-unwinding (continue)) (:copier nil) (:predicate nil))
   "An exit from a callback on its way through Python. CONTINUE, a function, goes on with it."
   (continue nil :type (or null function) :read-only t))
@@ -185,19 +183,23 @@ As PYTHON-GETATTR otherwise."))
 (declaim (type (unsigned-byte 62) **host**))
 
 (defun make-host ()
-  "Make the pyr_host, which Python is to ask, and see to a thread for threads of Python's; its address."
+  "The address of a new pyr_host, which is there as long as the process."
   (let ((host (cffi:foreign-alloc :uint8 :count +host-size+)))
     (setf (cffi:mem-ref host :size) +host-size+
           (cffi:mem-ref host :pointer +host-release+) (cffi:null-pointer)
           (cffi:mem-ref host :pointer +host-ask+) (cffi:callback ask)
-          (cffi:mem-ref host :uint64 +host-flags+) (logior +dispatch+ +host-ucs4+)
-          **host** (cffi:pointer-address host))
-    (add-worker)
-    **host**))
+          (cffi:mem-ref host :uint64 +host-flags+) (logior +dispatch+ +host-ucs4+))
+    (cffi:pointer-address host)))
 
 (defun host ()
-  "The address of the pyr_host of this process."
-  (if (zerop **host**) (make-host) **host**))
+  "The address of the pyr_host of this process. There is a worker for threads of Python's."
+  (unless **workers**
+    ;; It waits in the library.
+    (python-start-if-not-alive)
+    (add-worker))
+  (if (zerop **host**)
+      (setf **host** (make-host))
+      **host**))
 
 (defun forget-host ()
   (setf **host** 0))

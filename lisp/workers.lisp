@@ -6,6 +6,8 @@
 
 (in-package #:pyrite)
 
+(declaim (ftype (function (t t t t t t) t) answer))
+
 (pyrite/port:define-global **workers** '() "The threads that answer.")
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (bt:make-lock "Pyrite workers"))
@@ -55,3 +57,6 @@
   (dolist (worker **workers**)
     (unless (eq worker (bt:current-thread))
       (ignore-errors (bt:join-thread worker)))))
+
+(pyrite/port:add-exit-hook 'stop-workers)
+(pyrite/port:add-save-hook 'stop-workers)

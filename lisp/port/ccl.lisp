@@ -133,3 +133,9 @@
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."
   (pushnew function ccl:*lisp-startup-functions*))
+
+(defun add-save-hook (function)
+  (pushnew function ccl:*save-exit-functions*))
+
+(defun add-exit-hook (function)
+  (pushnew function ccl:*lisp-cleanup-functions*))

@@ -143,3 +143,11 @@
   "ECL saves no images."
   (declare (ignore function))
   nil)
+
+(defun add-save-hook (function)
+  "ECL saves no images."
+  (declare (ignore function))
+  nil)
+
+(defun add-exit-hook (function)
+  (pushnew function si:*exit-hooks*))

@@ -57,5 +57,6 @@
    ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
    ;; OBJECT is garbage. FUNCTION never blocks.
    #:finalize-handle
-   ;; (add-restart-hook FUNCTION): call FUNCTION when a saved image starts.
-   #:add-restart-hook))
+   ;; (add-restart-hook FUNCTION), (add-save-hook FUNCTION), (add-exit-hook FUNCTION): call FUNCTION when a
+   ;; saved image starts, before one is saved, before this process ends.
+   #:add-restart-hook #:add-save-hook #:add-exit-hook))

@@ -67,4 +67,4 @@
       (sb-thread:signal-semaphore (keeper-stop keeper))
       (sb-thread:join-thread (keeper-thread keeper) :default nil))))
 
-(pushnew 'stop-keepers sb-ext:*save-hooks*)
+(add-save-hook 'stop-keepers)

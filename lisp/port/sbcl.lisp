@@ -173,4 +173,10 @@
   "Call FUNCTION when a saved image starts."
   (pushnew function sb-ext:*init-hooks*))
 
+(defun add-save-hook (function)
+  (pushnew function sb-ext:*save-hooks*))
+
+(defun add-exit-hook (function)
+  (pushnew function sb-ext:*exit-hooks*))
+
 (add-restart-hook 'forget-finalizers)
