@@ -30,9 +30,10 @@
 (defun function-symbol (name package)
   "The symbol in PACKAGE that NAME, a string, or a symbol that is taken as it is, stands for."
   (let ((symbol (if (symbolp name) name (intern (coerce name '(simple-array character (*))) package))))
-    (when (eq (symbol-package symbol) (find-package '#:common-lisp))
-      (fail 'pyrite-error "A Python function cannot be given the name ~S, which is Common Lisp's: choose ~
-                           another with :LISP-FUN-NAME." symbol))
+    (when (member (symbol-package symbol) (list (find-package '#:common-lisp) (find-package '#:pyrite)))
+      (fail 'pyrite-error "A Python function cannot be given the name ~A, which is one of ~A: choose ~
+                           another with :LISP-FUN-NAME."
+            symbol (package-name (symbol-package symbol))))
     symbol))
 
 (defun call-form (entry signature arguments)
@@ -85,7 +86,7 @@ without Python. Otherwise it is asked when the form is evaluated. The function w
 sees a function that was redefined in Python; that costs nothing more, so that SAFETY is of no effect.
 
 Signals PYERROR when there is no such function or it cannot be called, and PYRITE-ERROR for a symbol of
-COMMON-LISP."
+COMMON-LISP or of this library."
   (declare (ignore safety))
   (let* ((name (name-argument fun-name))
          (module (name-argument pymodule-name))
@@ -97,7 +98,7 @@ COMMON-LISP."
              (multiple-value-bind (entry signature documentation) (ask-function name module)
                (list (defun-form symbol entry signature documentation package)))
              `((declaim (ftype function ,symbol))
-               (define-python-function ',symbol ,name ,module ,package)))
+               (define-python-function ',symbol ,name ,module (find-package ,(package-name package)))))
        ,@(when as-supplied-p
            `((bind-python-name ,alias ,name ,module)))
        ',symbol)))

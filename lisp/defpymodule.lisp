@@ -179,7 +179,15 @@ they are now, and have SYSTEM compiled anew."
       (warn "The Python module ~A has version ~A now; ~A was compiled with ~A and is compiled again."
             pymodule-name now system version)
       (funcall definer)
-      (asdf:compile-system system :force t))))
+      (call-in-new-session (lambda () (asdf:compile-system system :force t))))))
+
+(defun call-in-new-session (function)
+  "Call FUNCTION, an operation of ASDF, which may be in the middle of another one and then refuses to be
+forced to anything."
+  (let ((call (uiop:find-symbol* '#:call-with-asdf-session '#:asdf/session nil)))
+    (if (and call (fboundp call))
+        (funcall call function :override t :override-cache t :override-forcing t)
+        (funcall function))))
 
 (defun lisp-package-name (lisp-package pymodule-name)
   "The name of the package that LISP-PACKAGE, an argument of DEFPYMODULE, means."

@@ -21,6 +21,11 @@ NOT_FOR_USE = frozenset(("__main__", "conftest", "setup", "test", "tests"))
 NO_DEFAULT, DEFAULT, UNKNOWN_DEFAULT = range(3)
 
 
+def is_a(value, kind):
+    """isinstance, which does not ask `value`."""
+    return issubclass(type(value), kind)
+
+
 @contextlib.contextmanager
 def quiet():
     """Without warnings, and what modules print while they are imported."""
@@ -69,7 +74,7 @@ def parameters(function):
     """The parameters of `function`; False when it has no signature."""
     numpy = sys.modules.get("numpy")
     try:
-        if numpy is not None and isinstance(function, numpy.ufunc):
+        if numpy is not None and is_a(function, numpy.ufunc):
             return ufunc_parameters(function)
         return [
             parameter(p.name, p.kind, p.default)
@@ -140,7 +145,7 @@ def find(name):
     else:
         value, count = imported(parts)
     module = None
-    while isinstance(value, types.ModuleType):
+    while is_a(value, types.ModuleType):
         module, rest = value, parts[count:]
         if not rest:
             break
@@ -191,9 +196,9 @@ class Survey:
         """Name, kind, index of the description. Kind and index are False for what is no value."""
         try:
             value = getattr(module, name)
-            if isinstance(value, types.ModuleType):
+            if is_a(value, types.ModuleType):
                 return name, False, False
-            if isinstance(value, type):
+            if is_a(value, type):
                 return name, "class", self.index(value)
             if callable(value):
                 return name, "function", self.index(value)
@@ -238,11 +243,17 @@ class Survey:
 def public_names(module):
     """The names of `module` that are for use, sorted."""
     try:
-        names = set(name for name in dir(module) if not name.startswith("_"))
-        names.update(getattr(module, "__all__", ()))
+        names = dir(module)
     except Exception:
-        names = set(name for name in vars(module) if not name.startswith("_"))
-    return sorted(name for name in names if isinstance(name, str) and name.isidentifier())
+        names = list(vars(module))
+    try:
+        listed = list(getattr(module, "__all__", ()))
+    except Exception:
+        listed = []
+    names = [name for name in names if isinstance(name, str) and not name.startswith("_")]
+    return sorted(
+        set(name for name in names + listed if isinstance(name, str) and name.isidentifier())
+    )
 
 
 def submodules_of(module, hidden):
@@ -256,7 +267,7 @@ def submodules_of(module, hidden):
     names.update(
         name[len(prefix) :]
         for name, value in list(sys.modules.items())
-        if name.startswith(prefix) and isinstance(value, types.ModuleType)
+        if name.startswith(prefix) and is_a(value, types.ModuleType)
     )
     return set(
         name

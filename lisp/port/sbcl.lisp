@@ -120,6 +120,7 @@
       (let ((wrapper (funcall make :name symbol :lambda-list '(&rest arguments)
                                    :debug-lambda-list lambda-list :documentation documentation
                                    :env nil :declarations '()
+                                   :source-location (sb-c:source-location)
                                    :body `((apply ,function arguments)))))
         (setf (sb-kernel:%funcallable-instance-fun wrapper) function)
         wrapper))))
