@@ -149,8 +149,20 @@ MEMBERS refer to; the version; the submodules that could not be imported, with t
   (let ((package (find-package package-name)))
     (and package (equal module (gethash (package-name package) *module-packages*)))))
 
-(defun define-packages (packages functions reload)
-  "Define PACKAGES, as DESCRIBE-MODULE gives them; those that are there already only if RELOAD."
+(defun check-package (package-name)
+  "Signal an error when there is a package PACKAGE-NAME that others made and export something from."
+  (let ((package (find-package package-name)))
+    (when (and package (not (gethash (package-name package) *module-packages*)))
+      (do-external-symbols (symbol package)
+        (declare (ignorable symbol))
+        (fail 'pyrite-error "There is a package ~A that stands for no Python module: choose another with ~
+                             :LISP-PACKAGE, or give its name there if it is meant." package-name)))))
+
+(defun define-packages (packages functions reload named)
+  "Define PACKAGES, as DESCRIBE-MODULE gives them; those that are there already only if RELOAD, those that
+others made only if NAMED."
+  (unless named
+    (mapc #'check-package (mapcar #'first packages)))
   (loop for (package-name module members) in packages
         when (or reload (not (defined-p package-name module)))
           do (define-package package-name module members functions))
@@ -163,13 +175,13 @@ MEMBERS refer to; the version; the submodules that could not be imported, with t
   (loop for (module reason) across skipped
         do (format t "~&; Without ~A, which cannot be imported: ~A~%" module reason)))
 
-(defun define-python-module (pymodule-name submodules strict lisp-package reload silent)
+(defun define-python-module (pymodule-name submodules strict lisp-package named reload silent)
   "Define the packages for a module, about which Python is asked now."
   (multiple-value-bind (packages functions version skipped)
       (describe-module pymodule-name submodules strict lisp-package)
     (declare (ignore version))
     (unless silent (report-packages packages skipped))
-    (define-packages packages functions reload)))
+    (define-packages packages functions reload named)))
 
 (defun check-version (pymodule-name version system definer)
   "Unless the version of a module is still VERSION, call DEFINER, a function, to define its packages as
@@ -205,7 +217,8 @@ forced to anything."
 LISP-PACKAGE is the package or its name, (LISPIFY-NAME PYMODULE-NAME) by default. It exports a symbol for
 each public name: a function as of DEFPYFUN for what can be called, and for other values a symbol macro
 that gives the present value and can be set. A class whose name in Lisp is a function's, too, is
-NAME/CLASS; any other clash is NAME/1, NAME/2. A package that is there already is added to.
+NAME/CLASS; any other clash is NAME/1, NAME/2. A package that is there already is added to, one of others
+only when LISP-PACKAGE says so.
 
 SUBMODULES are defined as packages NAME.SUBMODULE, too: all for T, with those that begin with _ for
 :HIDDEN, or those of a list, whose elements are names, or lists of a name and submodules of it. Tests and
@@ -231,21 +244,22 @@ Signals PYERROR when there is no such module, or no submodule that was named."
          (strict (not (macro-argument continue-ignoring-errors)))
          (reload (and (macro-argument reload) t))
          (silent (and (macro-argument silent) t))
-         (live `(define-python-module ,module ',submodules ,strict ,package ,reload ,silent)))
+         (named (and lisp-package t))
+         (live `(define-python-module ,module ',submodules ,strict ,package ,named ,reload ,silent)))
     (if (macro-argument cache)
-        (cached-form module submodules strict package reload silent
+        (cached-form module submodules strict package named reload silent
                      (macro-argument recompile-on-change) live)
         `(eval-when (:compile-toplevel :load-toplevel :execute)
            ,live))))
 
-(defun cached-form (module submodules strict package reload silent system live)
+(defun cached-form (module submodules strict package named reload silent system live)
   "The expansion of DEFPYMODULE with what Python says now. LIVE is a form that asks it again."
   (multiple-value-bind (packages functions version skipped)
       (describe-module module submodules strict package)
     (unless silent (report-packages packages skipped))
     `(progn
        (eval-when (:compile-toplevel :load-toplevel :execute)
-         (define-packages ',packages ',functions ,reload))
+         (define-packages ',packages ',functions ,reload ,named))
        ,@(when system
-           `((check-version ,module ,version ,(string system) (lambda () ,live))))
+           `((check-version ,module ,version ,(asdf:coerce-name system) (lambda () ,live))))
        t)))

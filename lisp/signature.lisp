@@ -32,9 +32,9 @@ PYTHONIZE-NAME. In LAMBDA-LIST the variables are strings."
       (coerce string 'simple-base-string)
       (coerce string '(simple-array character (*)))))
 
-(defun unique-name (name taken-p &optional (separator "/"))
+(defun unique-name (name taken-p)
   "NAME, or the first of NAME/1, NAME/2, ... for which TAKEN-P, a function, is false."
-  (loop for candidate = name then (format nil "~A~A~D" name separator count)
+  (loop for candidate = name then (format nil "~A/~D" name count)
         for count from 1
         unless (funcall taken-p candidate)
           return candidate))

@@ -131,6 +131,17 @@
     (is (equal '("FRESH" "LIST/1" "OTHER" "OWN/1") (external-names "PYRITE/THERE")) "The same again."))
   (forget-packages "PYRITE/THERE"))
 
+(test defpymodule.package-of-others
+  (with-python-files (folder ("pyrite_others.py" "def f(): return 1"))
+    (forget-packages "PYRITE-OTHERS")
+    (make-package "PYRITE-OTHERS" :use '())
+    (evaluate "(export (list (intern \"G\" \"PYRITE-OTHERS\")) \"PYRITE-OTHERS\")")
+    (is (search "PYRITE-OTHERS" (princ-to-string (signalled (define-module "pyrite_others")))))
+    (is (equal '("G") (external-names "PYRITE-OTHERS")))
+    (define-module "pyrite_others" nil :lisp-package "PYRITE-OTHERS")
+    (is (equal '("F" "G") (external-names "PYRITE-OTHERS")))
+    (forget-packages "PYRITE-OTHERS")))
+
 (test defpymodule.oddities
   "Nothing is said on any stream, and no error is signalled, whatever a module does."
   (let ((japanese (text #x540D #x524D)))
