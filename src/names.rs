@@ -30,11 +30,13 @@ pub(crate) struct Name {
     whole: *mut ffi::PyObject,
     /// The interned name of the module that the parts are looked up in; NULL for `__main__`.
     module: *mut ffi::PyObject,
-    /// The parts of a dotted name; empty when the text is no such name.
-    parts: Box<[Part]>,
+    parts: Parts,
     /// The compiled source, once it was needed.
     code: Cell<*mut ffi::PyObject>,
 }
+
+/// The identifiers of a dotted name; none of what is no such name.
+type Parts = Box<[Part]>;
 
 /// One identifier of a dotted name.
 struct Part {
@@ -115,7 +117,7 @@ impl Names {
 }
 
 /// The identifiers that `text`, a dotted name, is made of; none when it is something else.
-fn parts_of(py: Python<'_>, text: &str) -> Result<Box<[Part]>, Fault> {
+fn parts_of(py: Python<'_>, text: &str) -> Result<Parts, Fault> {
     let normal = if text.is_ascii() {
         Cow::Borrowed(text)
     } else {
@@ -153,7 +155,7 @@ fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
 }
 
 /// `text` before and after its colon, when both are dotted names. (`lambda:x` is source.)
-fn split_module<'a>(py: Python<'_>, text: &'a str) -> Result<Option<(&'a str, Box<[Part]>)>, Fault> {
+fn split_module<'a>(py: Python<'_>, text: &'a str) -> Result<Option<(&'a str, Parts)>, Fault> {
     match text.split_once(':') {
         None | Some(("lambda", _)) => Ok(None),
         Some((module, name)) => {
