@@ -14,6 +14,19 @@ as it is. When the reader preserves or inverts case, the name is the one that wa
             (substitute #\_ #\- (string-upcase (subseq name 1 (1- length))))
             (substitute #\_ #\- name)))))
 
+(defun lispify-name (name)
+  "The Lisp name, a string, for NAME, a string that names something in Python.
+
+Words are set apart: camelCase is CAMEL-CASE, float64 is FLOAT-64, log2_x is LOG-2-X, but HTTPServer is
+HTTPSERVER. _private is -PRIVATE; dots are kept."
+  (with-output-to-string (lisp-name)
+    (loop for previous = nil then character
+          for character across name
+          do (when (and previous (lower-case-p previous)
+                        (or (upper-case-p character) (digit-char-p character)))
+               (write-char #\- lisp-name))
+             (write-char (if (char= character #\_) #\- (char-upcase character)) lisp-name))))
+
 (defun written-name (symbol)
   "The name of SYMBOL, in the letters that a Python programmer would write."
   (let ((name (symbol-name symbol)))

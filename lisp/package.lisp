@@ -10,13 +10,15 @@
    ;; Calls and values
    #:pycall #:pymethod #:pyvalue #:pyslot-value #:import-module #:import-function
    #:pyeval #:pyexec #:raw-pyeval #:raw-pyexec
+   ;; Functions and packages for Python's
+   #:defpyfun #:defpymodule #:*defpymodule-silent-p*
    ;; Objects
    #:pyobject-wrapper #:pyobject-wrapper-p #:pyobject-wrapper-eq #:pyobject-wrapper-eq*
    #:+py-none+ #:+py-empty-tuple+ #:py-repr
    #:with-remote-objects #:with-remote-objects*
    #:*print-pyobject* #:*print-pyobject-wrapper-identity*
    ;; Names
-   #:pythonize-name
+   #:pythonize-name #:lispify-name
    ;; Threads
    #:with-python-gil #:with-float-traps-masked
    ;; Conditions

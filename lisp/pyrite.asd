@@ -38,7 +38,12 @@
                (:file "interpreter")
                (:file "import")
                (:file "eval")
-               (:file "print"))
+               (:file "print")
+               (:static-file "introspect.py")
+               (:file "introspection" :depends-on ("introspect.py"))
+               (:file "signature")
+               (:file "defpyfun")
+               (:file "defpymodule"))
   :in-order-to ((test-op (test-op "pyrite/test"))))
 
 (defsystem "pyrite/test"
@@ -65,6 +70,8 @@
                (:file "start")
                (:file "import")
                (:file "eval")
+               (:file "defpyfun")
+               (:file "defpymodule")
                (:file "errors")
                (:file "threads")
                (:file "image")

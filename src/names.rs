@@ -1,8 +1,10 @@
 //! Names: what a host calls things by, prepared once.
 //!
 //! A dotted name is kept as its interned parts and looked up afresh at each use, so a redefinition is
-//! always seen: first part in `__main__`, then in builtins, the rest by attribute. A text that is not a
-//! dotted name can be an attribute, or be called: then it is source, and its code is kept.
+//! always seen: first part in `__main__`, then in builtins, the rest by attribute. What is before a colon
+//! is a module, found in `sys.modules` and imported when it is not there: `os.path:join` needs no import
+//! in `__main__`. A text that is neither can be an attribute, or be called: then it is source, and its
+//! code is kept.
 
 use std::borrow::Cow;
 use std::cell::{Cell, UnsafeCell};
@@ -26,11 +28,15 @@ pub(crate) struct Name {
     text: String,
     /// The interned text.
     whole: *mut ffi::PyObject,
-    /// The parts of a dotted name; empty when the text is no such name.
-    parts: Box<[Part]>,
+    /// The interned name of the module that the parts are looked up in; NULL for `__main__`.
+    module: *mut ffi::PyObject,
+    parts: Parts,
     /// The compiled source, once it was needed.
     code: Cell<*mut ffi::PyObject>,
 }
+
+/// The identifiers of a dotted name; none of what is no such name.
+type Parts = Box<[Part]>;
 
 /// One identifier of a dotted name.
 struct Part {
@@ -52,6 +58,7 @@ impl Drop for Name {
         // SAFETY: the thread is attached; the references are this struct's own.
         unsafe {
             ffi::Py_XDECREF(self.code.get());
+            ffi::Py_XDECREF(self.module);
             ffi::Py_DECREF(self.whole);
         }
     }
@@ -110,7 +117,7 @@ impl Names {
 }
 
 /// The identifiers that `text`, a dotted name, is made of; none when it is something else.
-fn parts_of(py: Python<'_>, text: &str) -> Result<Box<[Part]>, Fault> {
+fn parts_of(py: Python<'_>, text: &str) -> Result<Parts, Fault> {
     let normal = if text.is_ascii() {
         Cow::Borrowed(text)
     } else {
@@ -147,11 +154,26 @@ fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
     })
 }
 
+/// `text` before and after its colon, when both are dotted names. (`lambda:x` is source.)
+fn split_module<'a>(py: Python<'_>, text: &'a str) -> Result<Option<(&'a str, Parts)>, Fault> {
+    match text.split_once(':') {
+        None | Some(("lambda", _)) => Ok(None),
+        Some((module, name)) => {
+            let (before, parts) = (parts_of(py, module)?, parts_of(py, name)?);
+            Ok((!before.is_empty() && !parts.is_empty()).then_some((module, parts)))
+        }
+    }
+}
+
 fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
-    let parts = parts_of(py, text)?;
+    let (module, parts) = match split_module(py, text)? {
+        Some((module, parts)) => (intern(py, module)?, parts),
+        None => (std::ptr::null_mut(), parts_of(py, text)?),
+    };
     Ok(Name {
         text: text.to_owned(),
         whole: intern(py, text)?,
+        module,
         parts,
         code: Cell::default(),
     })
@@ -232,8 +254,36 @@ impl Name {
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
         match &*self.parts {
             [] => Err(self.undefined(py)),
+            parts if !self.module.is_null() => self.value_in_module(py, parts),
             [first, rest @ ..] => follow(self.first(py, first.text)?, rest),
         }
+    }
+
+    /// The value of `parts` in the module.
+    #[inline]
+    fn value_in_module<'py>(&self, py: Python<'py>, parts: &[Part]) -> Result<Bound<'py, PyAny>, Fault> {
+        // SAFETY: attached; both live for good; the borrowed value is owned at once.
+        let module = unsafe { ffi::PyDict_GetItemWithError(bridge::modules_dict(), self.module) };
+        if module.is_null() {
+            return follow(self.import(py)?, parts);
+        }
+        // SAFETY: attached; the value is alive.
+        match follow(unsafe { Bound::from_borrowed_ptr(py, module) }, parts) {
+            // SAFETY: attached.
+            Err(Fault::Python) if unsafe { ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) } != 0 => {
+                // Another thread may be importing the module: then this waits for it.
+                // SAFETY: attached.
+                unsafe { ffi::PyErr_Clear() };
+                follow(self.import(py)?, parts)
+            }
+            result => result,
+        }
+    }
+
+    #[cold]
+    fn import<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
+        // SAFETY: attached; the str lives as long as the name.
+        own(py, unsafe { ffi::PyImport_Import(self.module) })
     }
 
     /// What calling this name calls: its value, or that of its source.
@@ -254,6 +304,7 @@ impl Name {
         let py = value.py();
         let (owner, last) = match &*self.parts {
             [] => return Err(self.undefined(py)),
+            [middle @ .., last] if !self.module.is_null() => (follow(self.import(py)?, middle)?, last.text),
             [name] => {
                 // SAFETY: attached; the dictionary and the str live for good, the value is alive.
                 let set = unsafe { ffi::PyDict_SetItem(bridge::main_dict(), name.text, value.as_ptr()) };

@@ -112,3 +112,61 @@ fn submodules_are_imported_from_packages() {
         text("xml.dom.minidom")
     );
 }
+
+#[test]
+fn a_name_with_a_colon_is_found_in_its_module() {
+    let python = python();
+    let quoted = python.call("urllib.parse:quote", &[text("a b")]);
+    assert_eq!(quoted.expect("imported at the first use"), text("a%20b"));
+    assert_eq!(
+        python.get("urllib").expect_err("nothing is bound").status,
+        PYR_PYTHON_ERROR
+    );
+    assert_eq!(
+        python.get("colorsys:ONE_THIRD.real").expect("an attribute"),
+        Value::Float(1.0 / 3.0)
+    );
+    python.set("colorsys:added", 5).expect("an attribute");
+    assert_eq!(python.get("colorsys:added").expect("set"), int(5));
+    assert_eq!(python.call("lambda:7", &[]).expect("source"), int(7));
+    for (name, kind) in [
+        ("no_such_module:name", "ModuleNotFoundError"),
+        ("colorsys:no_such_name", "AttributeError"),
+        ("colorsys:", "NameError"),
+        (":colorsys", "NameError"),
+        ("colorsys:a:b", "NameError"),
+    ] {
+        assert_eq!(
+            &*python.get(name).expect_err("undefined").type_name,
+            kind,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_module_that_another_thread_is_importing_is_waited_for() {
+    let python = python();
+    python
+        .exec(
+            "import sys, threading, time, types
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        import importlib.util
+        return importlib.util.spec_from_loader(name, self) if name == 'slow_module' else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        entered.set()
+        time.sleep(0.3)
+        module.value = 1
+entered = threading.Event()
+sys.meta_path.append(Finder())
+importer = threading.Thread(target=__import__, args=('slow_module',))
+importer.start()
+entered.wait()",
+        )
+        .expect("a thread");
+    assert_eq!(python.get("slow_module:value").expect("when it is there"), int(1));
+    python.exec("importer.join()").expect("its end");
+}

@@ -7,6 +7,9 @@
   `(progn (ccl:defstatic ,name ,value ,@(when documentation (list documentation)))
           ',name))
 
+(defmacro define-macro (name lambda-list &body body)
+  `(defmacro ,name ,lambda-list ,@body))
+
 (defmacro without-interrupts (&body body)
   `(ccl:without-interrupts ,@body))
 
@@ -129,6 +132,17 @@
 
 (defun finalize-handle (object handle function)
   (trivial-garbage:finalize object (lambda () (funcall function handle))))
+
+(defun define-function (symbol function lambda-list documentation)
+  (setf (fdefinition symbol) function
+        (documentation symbol 'function) documentation)
+  (show-lambda-list symbol lambda-list))
+
+(defun show-lambda-list (symbol lambda-list)
+  (let ((record (uiop:find-symbol* '#:record-arglist '#:ccl nil)))
+    (when (and record (fboundp record))
+      (funcall record symbol lambda-list)))
+  symbol)
 
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."

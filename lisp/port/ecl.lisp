@@ -6,6 +6,9 @@
 (defmacro define-global (name value &optional documentation)
   `(defvar ,name ,value ,@(when documentation (list documentation))))
 
+(defmacro define-macro (name lambda-list &body body)
+  `(defmacro ,name ,lambda-list ,@body))
+
 (defmacro without-interrupts (&body body)
   `(mp:without-interrupts ,@body))
 
@@ -138,6 +141,16 @@
 
 (defun finalize-handle (object handle function)
   (trivial-garbage:finalize object (lambda () (funcall function handle))))
+
+(defun define-function (symbol function lambda-list documentation)
+  (setf (fdefinition symbol) function)
+  ;; (SETF DOCUMENTATION) is of no effect here when there is documentation, or FUNCTION is a closure.
+  (si::set-documentation symbol 'function documentation)
+  (show-lambda-list symbol lambda-list))
+
+(defun show-lambda-list (symbol lambda-list)
+  (ext:annotate symbol :lambda-list nil lambda-list)
+  symbol)
 
 (defun add-restart-hook (function)
   "ECL saves no images."

@@ -6,6 +6,9 @@
   (:export
    ;; (define-global NAME VALUE DOCUMENTATION): a global variable that is never bound dynamically.
    #:define-global
+   ;; (define-macro NAME LAMBDA-LIST . BODY): DEFMACRO, for a lambda list with both &optional and &key,
+   ;; which the compiler may warn of.
+   #:define-macro
    ;; (without-interrupts . BODY): no interrupt of this thread runs Lisp code until BODY, a foreign
    ;; call, has returned. Unwinding across Python's frames would destroy the interpreter.
    #:without-interrupts
@@ -59,4 +62,8 @@
    #:finalize-handle
    ;; (add-restart-hook FUNCTION), (add-save-hook FUNCTION), (add-exit-hook FUNCTION): call FUNCTION when a
    ;; saved image starts, before one is saved, before this process ends.
-   #:add-restart-hook #:add-save-hook #:add-exit-hook))
+   #:add-restart-hook #:add-save-hook #:add-exit-hook
+   ;; (define-function SYMBOL FUNCTION LAMBDA-LIST DOCUMENTATION): make FUNCTION, which may share its
+   ;; code with others, the global function of SYMBOL. An editor shows LAMBDA-LIST; DOCUMENTATION is a
+   ;; string or NIL. (show-lambda-list SYMBOL LAMBDA-LIST): the same for a function of DEFUN.
+   #:define-function #:show-lambda-list))

@@ -8,6 +8,10 @@
 (defvar *interruptible* t
   "Whether interrupts came before WITHOUT-INTERRUPTS.")
 
+(defmacro define-macro (name lambda-list &body body)
+  `(locally (declare (sb-ext:muffle-conditions sb-kernel:&optional-and-&key-in-lambda-list))
+     (defmacro ,name ,lambda-list ,@body)))
+
 (defmacro without-interrupts (&body body)
   ;; As SB-SYS:WITHOUT-INTERRUPTS, less what a body needs that may be unwound: a foreign call that
   ;; nothing unwinds across returns once.
@@ -168,6 +172,31 @@
 
 (defun add-gc-hook (function)
   (pushnew function sb-ext:*after-gc-hooks*))
+;;; A lambda list and a docstring belong to code, which closures share. Where SBCL has its interpreter,
+;;; its functions have both for themselves, and can be told what to do when they are called.
+
+(defun wrap-function (symbol function lambda-list documentation)
+  "A function that does what FUNCTION does and has a LAMBDA-LIST of its own; NIL without the interpreter."
+  (let ((make (uiop:find-symbol* '#:make-interpreted-function '#:sb-eval nil)))
+    (when make
+      (let ((wrapper (funcall make :name symbol :lambda-list '(&rest arguments)
+                                   :debug-lambda-list lambda-list :documentation documentation
+                                   :env nil :declarations '()
+                                   :source-location (sb-c:source-location)
+                                   :body `((apply ,function arguments)))))
+        (setf (sb-kernel:%funcallable-instance-fun wrapper) function)
+        wrapper))))
+
+(defun define-function (symbol function lambda-list documentation)
+  (let ((wrapper (wrap-function symbol function lambda-list documentation)))
+    (setf (fdefinition symbol) (or wrapper function))
+    (unless wrapper
+      (setf (documentation symbol 'function) documentation))
+    symbol))
+
+(defun show-lambda-list (symbol lambda-list)
+  (setf (sb-kernel:%fun-lambda-list (fdefinition symbol)) lambda-list)
+  symbol)
 
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."

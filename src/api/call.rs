@@ -7,6 +7,9 @@ use crate::{decode, encode, guard, invoke, names, text};
 
 /// Prepare a name: an attribute's, a dotted one such as `os.path.join`, or source to be called.
 ///
+/// A dotted name is looked up in `__main__` and then in builtins. With a colon, as in `os.path:join`, what
+/// is before it is a module, which is imported when nobody did so yet; the rest are attributes.
+///
 /// `name` gets a number that this process understands from now on, in `PYR_NAME` cells: using it costs
 /// less than using the text. It is looked up afresh at each use, so a redefinition is always seen.
 /// Names are kept for the life of the process, and are valid after `pyr_stop`.
