@@ -18,6 +18,7 @@ fn main() {
         "api/object",
         "api/eval",
         "api/handle",
+        "api/types",
         "api/error",
     ] {
         builder = builder.with_src(root.join("src").join(source).with_extension("rs"));

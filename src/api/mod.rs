@@ -12,6 +12,7 @@ pub mod eval;
 pub mod handle;
 pub mod lifecycle;
 pub mod object;
+pub mod types;
 
 use crate::abi::{CALL_FLAGS, PYR_INVALID_FLAGS, pyr_result, pyr_value};
 use crate::fault::Fault;
