@@ -22,7 +22,16 @@
   (pins nil :read-only t)
   (pin-count 0 :type fixnum)
   ;; Containers whose items are still to be written: see encode.lisp.
-  (tasks '() :type list))
+  (tasks '() :type list)
+  ;; What must live as long as the call, though only its cells know it.
+  (kept '() :type list)
+  ;; The objects whose PYTHONIZE methods made what is being written: see pythonize.lisp.
+  (origin '() :type list))
+
+(defun keep (value frame)
+  "VALUE, which lives until FRAME's call is over."
+  (push value (frame-kept frame))
+  value)
 
 (declaim (inline frame-result pointer))
 (defun pointer (address)
@@ -76,6 +85,11 @@
 (defun allocate-cells (frame count)
   "The address of COUNT cells in FRAME."
   (allocate frame (* +value-size+ (the (unsigned-byte 40) count))))
+
+(defstruct (made (:constructor make-made (value origin)) (:copier nil))
+  "A container that PYTHONIZE made, and the objects that it was made of, innermost first."
+  (value nil :read-only t)
+  (origin '() :type list :read-only t))
 
 ;;; Cells
 

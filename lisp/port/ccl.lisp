@@ -87,6 +87,9 @@
 (defun finalize-handle (object handle function)
   (trivial-garbage:finalize object (lambda () (funcall function handle))))
 
+(defun generic-function-methods (function)
+  (ccl:generic-function-methods function))
+
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."
   (pushnew function ccl:*lisp-startup-functions*))

@@ -82,6 +82,9 @@
 (defun finalize-handle (object handle function)
   (trivial-garbage:finalize object (lambda () (funcall function handle))))
 
+(defun generic-function-methods (function)
+  (clos:generic-function-methods function))
+
 (defun add-restart-hook (function)
   "ECL saves no images."
   (declare (ignore function))

@@ -38,5 +38,7 @@
    ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
    ;; OBJECT is garbage. FUNCTION never blocks.
    #:finalize-handle
+   ;; (generic-function-methods FUNCTION): the list of its methods.
+   #:generic-function-methods
    ;; (add-restart-hook FUNCTION): call FUNCTION when a saved image starts.
    #:add-restart-hook))

@@ -106,6 +106,9 @@
                                       bytes)))
   nil)
 
+(defun generic-function-methods (function)
+  (sb-mop:generic-function-methods function))
+
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."
   (pushnew function sb-ext:*init-hooks*))
