@@ -21,6 +21,7 @@ fn main() {
         "api/handle",
         "api/loan",
         "api/reply",
+        "api/types",
         "api/error",
     ] {
         builder = builder.with_src(root.join("src").join(source).with_extension("rs"));

@@ -82,6 +82,17 @@
 #define PYR_AS_UCS4 2
 
 /**
+ * Flag for a call: give objects of watched types (see `pyr_watch_type`) as `PYR_HANDLE`, wherever they
+ * are in the result.
+ */
+#define PYR_TYPED 4
+
+/**
+ * Flag for a call: as `PYR_TYPED`, for what is in the result, but not for the result itself.
+ */
+#define PYR_TYPED_ITEMS 8
+
+/**
  * What a function returns: `PYR_OK`, or why it failed. Numbers are never reused.
  *
  * After any other status than `PYR_OK` the out-parameters are untouched, the interpreter and the
@@ -538,7 +549,8 @@ typedef struct pyr_error {
 #define PYR_DICT 11
 
 /**
- * Any object: `of.handle`. In a result the handle is yours to release.
+ * Any object: `of.handle`. In a result the handle is yours to release, and `aux` is the number of its type
+ * when a flag of the call asked for it (see `pyr_watch_type`), else 0.
  */
 #define PYR_HANDLE 12
 
@@ -798,7 +810,7 @@ pyr_status pyr_intern(const uint8_t *text,
 /**
  * The value of a dotted name: its first part in `__main__`, then in builtins, the rest by attribute.
  *
- * `name` is a `PYR_NAME` or text, and no expression. `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`.
+ * `name` is a `PYR_NAME` or text, and no expression. `flags` as for `pyr_call`.
  * Returns `PYR_OK` or `PYR_PYTHON_ERROR` (a NameError when undefined), or a status for a bad argument.
  *
  * Requires: `name` points to a cell that can be read with all that it points to; `out` to a writable result.
@@ -826,7 +838,7 @@ pyr_status pyr_set(const struct pyr_value *name, const struct pyr_value *value);
  * is `nargs` cells of positional arguments, followed by `nkwargs` *pairs* of cells for keyword
  * arguments: name (`PYR_NAME` or text), value. It may be NULL when there are none.
  *
- * `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`. On `PYR_OK`, `out` is the value, to be given to
+ * `flags` are `PYR_REMOTE`, `PYR_AS_UCS4`, `PYR_TYPED` and `PYR_TYPED_ITEMS`. On `PYR_OK`, `out` is the value, to be given to
  * `pyr_result_free`. Returns `PYR_PYTHON_ERROR` when the call raised, or a status for a bad argument.
  *
  * Requires: `callable` and `args` can be read with all that they point to; `out` is writable. Any may be NULL.
@@ -1055,6 +1067,20 @@ pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_co
 pyr_status pyr_take_released(uint64_t *ids,
                              size_t capacity,
                              size_t *count);
+ * Watch the types called `name` (`length` bytes of UTF-8): calls with `PYR_TYPED` or `PYR_TYPED_ITEMS`
+ * then give their objects as `PYR_HANDLE` cells whose `aux` is `number`, whatever they would be converted
+ * to otherwise. Objects of subclasses are not meant. 0 ends this for the name.
+ *
+ * A type's name is the qualified one, as Python prints it (`datetime.date`, `__main__.Thing`, `float`), or
+ * the dotted way to it in a loaded module (`pandas.DataFrame`); without a dot, one in builtins, else in
+ * `__main__`. May be called on any thread at any time, also while Python does not run; the names and
+ * numbers outlast `pyr_stop`. Returns `PYR_OK`, `PYR_NULL_ARGUMENT` or `PYR_INVALID_TEXT`.
+ *
+ * Requires: `name` points to `length` readable bytes, or is NULL.
+ */
+pyr_status pyr_watch_type(const uint8_t *name,
+                          size_t length,
+                          uint32_t number);
 
 /**
  * What went wrong in the last failing call of this thread.

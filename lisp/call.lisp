@@ -2,24 +2,20 @@
 
 (in-package #:pyrite)
 
-(defvar *remote-objects* nil
-  "Whether results stay in Python, as wrappers. Bound by WITH-REMOTE-OBJECTS.")
-
 (declaim (inline result-flags))
 (defun result-flags ()
-  (if *remote-objects* (logior +remote+ +as-ucs4+) +as-ucs4+))
+  (if *remote-objects* (logior +remote+ +as-ucs4+) *conversion-flags*))
 
 (declaim (inline take-result))
 (defun take-result (result)
   "The value of the result at the address RESULT, whose memory is freed."
   (declare (type address result))
-  (cond ((eql (cell-tag result) +float+) (cell-real result))
-        ((zerop (cffi:mem-ref (pointer result) :uint64 +result-memory+)) (decode result))
-        (t (unwind-protect (decode result)
-             (%result-free (pointer result))))))
+  (if (or *lispifiers* (/= *conversion-flags* +as-ucs4+))
+      (take-lispified result)
+      (take-default result)))
 
-(defmacro with-crossing ((frame) &body body)
-  "BODY writes to FRAME and returns the status of the crossing; its result is returned.
+(defmacro with-crossing ((frame &optional (take 'take-result)) &body body)
+  "BODY writes to FRAME and returns the status of the crossing; its result, as TAKE reads it, is returned.
 
 When Python does not run or a name is not known to it, which both are found out by crossing, that is
 mended and BODY evaluated again."
@@ -29,7 +25,7 @@ mended and BODY evaluated again."
            (with-frame (,frame)
              (let ((,status (progn ,@body)))
                (declare (type (unsigned-byte 32) ,status))
-               (values ,status (when (eql ,status +ok+) (take-result (frame-result ,frame))))))
+               (values ,status (when (eql ,status +ok+) (,take (frame-result ,frame))))))
          (if (eql ,status +ok+)
              (return ,value)
              (recover ,status))))))
@@ -102,6 +98,8 @@ wrote VALUE to."
 (defun encode-arguments (arguments frame)
   "Write ARGUMENTS, from the first keyword on a plist; address, positional count, keyword count."
   (declare (type list arguments) (type frame frame))
+  (when *pythonizers*
+    (setf arguments (keep (pythonized-arguments arguments) frame)))
   (let* ((count (length arguments)) (cells (allocate-cells frame count)) (place cells) (positional 0))
     (declare (type (unsigned-byte 31) count positional) (type address place))
     (loop while (and arguments (not (keywordp (first arguments))))
@@ -158,6 +156,7 @@ NIL when there are too many, one needs memory, or they are malformed."
   (declare (type list arguments) (type address cell))
   (let ((count 0))
     (declare (type (integer 0 #.+immediates+) count))
+    (when *pythonizers* (return-from encode-immediates nil))
     (loop (cond ((null arguments) (return (values count 0)))
                 ((= count +immediates+) (return nil))
                 ((encode-immediate (first arguments) cell)
@@ -325,11 +324,22 @@ Signals PYERROR when there is none."
 
 ;;; Keeping results in Python
 
-(defun convert (value &optional (flags +as-ucs4+))
-  "VALUE as it comes back from Python: an object's value, or with +REMOTE+ a value's object."
-  (with-crossing (frame)
+(defun convert (value)
+  "VALUE as it comes back from Python: what an object is converted to."
+  (let ((*remote-objects* nil)
+        ;; Within the lispifier of its type, only what is in an object is lispified.
+        (flags (if (and (eq value *lispified*) (/= *conversion-flags* +as-ucs4+))
+                   (logior +as-ucs4+ +typed-items+)
+                   *conversion-flags*)))
+    (with-crossing (frame)
+      (with-encoded (frame (value encode value))
+        (%convert value flags (pointer (frame-result frame)))))))
+
+(defun python-object (value)
+  "VALUE as an object of Python's, whatever it is."
+  (with-crossing (frame take-default)
     (with-encoded (frame (value encode value))
-      (%convert value flags (pointer (frame-result frame))))))
+      (%convert value (logior +remote+ +as-ucs4+) (pointer (frame-result frame))))))
 
 (defmacro with-remote-objects (&body body)
   "Evaluate BODY with every result of a call a PYOBJECT-WRAPPER: values stay in Python.
@@ -344,7 +354,7 @@ This holds for the calling thread."
 (defun convert-wrapper (value)
   "The value of the object that VALUE wraps; any other VALUE as it is."
   (if (pyobject-wrapper-p value)
-      (let ((*remote-objects* nil)) (convert value))
+      (convert value)
       value))
 
 (defun pyobject-wrapper-eq (o1 o2)

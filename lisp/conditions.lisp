@@ -27,10 +27,19 @@
   (:documentation "A PYOBJECT-WRAPPER was used that is from before PYSTOP, or from before the image
 was saved: its object is gone."))
 
+(declaim (ftype (function (t t) t) write-place))
+
 (define-condition conversion-error (pyrite-error)
   ((datum :initarg :datum :initform nil :reader conversion-error-datum
-          :documentation "The value that cannot be converted, when it is a Lisp one."))
-  (:documentation "A value has no counterpart on the other side."))
+          :documentation "The value that cannot be converted, when it is a Lisp one.")
+   (place :initarg :place :initform '() :accessor conversion-error-place
+          :documentation "Where in an argument the value is."))
+  (:documentation "A value has no counterpart on the other side. The report says where in an argument it
+is, when it is in a container.")
+  (:report (lambda (condition stream)
+             (write-string (pyrite-error-message condition) stream)
+             (when (conversion-error-place condition)
+               (write-place (conversion-error-place condition) stream)))))
 
 (define-condition malformed-keywords (pyrite-error program-error) ()
   (:documentation "The arguments of a call from the first keyword on are no plist of keywords."))
@@ -58,4 +67,9 @@ was saved: its object is gone."))
       (documentation 'pyerror-value 'function)
       "The exception object of a PYERROR, a PYOBJECT-WRAPPER; NIL when it cannot be had."
       (documentation 'conversion-error-datum 'function)
-      "The Lisp value that a CONVERSION-ERROR is about, or NIL.")
+      "The Lisp value that a CONVERSION-ERROR is about, or NIL."
+      (documentation 'conversion-error-place 'function)
+      "Where the value that a CONVERSION-ERROR is about is in the argument: a list of subscripts from the
+outside in, such as (3 \"a\" 0). An index of a list or vector, a list of subscripts of another array, the
+key of a hash table, or (:KEY key) when it is in the key itself. NIL when it is the argument itself, or
+not known.")

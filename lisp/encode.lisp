@@ -5,7 +5,9 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function (t address frame) t) encode-other))
+(declaim (ftype (function (t address frame) t) encode-other encode-pythonized)
+         (ftype (function (t address t frame) t) encode-made)
+         (ftype (function (t) t) pythonized-p))
 
 (declaim (inline encode-immediate encode-leaf))
 
@@ -32,10 +34,11 @@
 (defun encode (value cell frame)
   "Write VALUE, of any type, to CELL."
   (declare (type address cell) (type frame frame) (optimize speed))
-  (unless (encode-leaf value cell frame)
-    (encode-container value cell frame)
-    (when (frame-tasks frame)
-      (encode-tasks frame)))
+  (if (encode-leaf value cell frame)
+      (when (frame-tasks frame) (encode-tasks frame))
+      (with-place-noted (value frame)
+        (encode-container value cell frame)
+        (when (frame-tasks frame) (encode-tasks frame))))
   nil)
 
 (defun encode-other (value cell frame)
@@ -52,6 +55,7 @@
     (ratio (encode-ratio value cell frame) t)
     (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))
+    ((satisfies pythonized-p) (encode-pythonized value cell frame))
     (function (lend-object value +lent-function+ cell frame) t)
     (t (lend-object value +lent-object+ cell frame) t)))
 
@@ -268,7 +272,8 @@ arithmetic on a NaN may trap."
   (let ((path nil))
     (loop while (frame-tasks frame)
           do (destructuring-bind (value cell . depth) (pop (frame-tasks frame))
-               (cond ((zerop cell) (remhash value path))
+               (cond ((made-p value) (encode-made value cell depth frame))
+                     ((zerop cell) (remhash value path))
                      (t
                       (when (> depth +shallow+)
                         (unless path (setf path (make-hash-table :test 'eq)))

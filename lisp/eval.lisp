@@ -15,12 +15,8 @@
   (loop for argument in arguments
         collect (typecase argument
                   ((or string null (eql t)) argument)
-                  ((or symbol character) (python-object argument))
+                  ((or symbol character (satisfies pythonized-p)) (python-object argument))
                   (t argument))))
-
-(defun python-object (value)
-  "VALUE as an object of Python's, whatever it is."
-  (convert value (logior +remote+ +as-ucs4+)))
 
 (defun check-source (parts)
   "Signal a TYPE-ERROR unless PARTS are strings."

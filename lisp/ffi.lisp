@@ -29,7 +29,7 @@
   (+dispatch+ 1) (+host-ucs4+ 2))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1) (+read-only+ 1))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1) (+read-only+ 1))
 
 ;;; Element types, by number from 1
 (eval-when (:compile-toplevel :load-toplevel :execute)
@@ -153,6 +153,10 @@
 (define-foreign %import-from "pyr_import_from" :uint32
     ((name :pointer) (module :pointer) (alias :pointer) (flags :uint32) (out :pointer))
   "Import a name from a module.")
+
+(define-foreign %watch-type "pyr_watch_type" :uint32
+    ((name :pointer) (length :size) (number :uint32))
+  "Give the types of a name a number, which comes with their objects; 0 takes it away.")
 
 ;;; Source
 

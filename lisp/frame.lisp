@@ -24,7 +24,16 @@
   ;; What is lent for the call, with the addresses of the pyr_loans: see loans.lisp.
   (loans '() :type list)
   ;; Containers whose items are still to be written: see encode.lisp.
-  (tasks '() :type list))
+  (tasks '() :type list)
+  ;; What must live as long as the call, though only its cells know it.
+  (kept '() :type list)
+  ;; The objects whose PYTHONIZE methods made what is being written: see pythonize.lisp.
+  (origin '() :type list))
+
+(defun keep (value frame)
+  "VALUE, which lives until FRAME's call is over."
+  (push value (frame-kept frame))
+  value)
 
 (declaim (ftype (function (frame) t) settle-loans))
 
@@ -82,6 +91,11 @@
 (defun allocate-cells (frame count)
   "The address of COUNT cells in FRAME."
   (allocate frame (* +value-size+ (the (unsigned-byte 40) count))))
+
+(defstruct (made (:constructor make-made (value origin)) (:copier nil))
+  "A container that PYTHONIZE made, and the objects that it was made of, innermost first."
+  (value nil :read-only t)
+  (origin '() :type list :read-only t))
 
 ;;; Cells
 

@@ -27,7 +27,8 @@
               (cffi:mem-ref options :size (+ +start-options-code+ 8)) code-bytes
               (cffi:mem-ref options :uint64 +start-options-flags+)
               (if pyrite/port:+uses-x87+ 0 +no-x87+))
-        (check-status (%start options))))))
+        (check-status (%start options))
+        (watch-types)))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -69,5 +70,5 @@ once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
 
 (defun pyversion-info ()
   "Python's sys.version_info as a list, such as (3 11 7 \"final\" 0)."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (call-python "lambda: tuple(__import__('sys').version_info)" '())))

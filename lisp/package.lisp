@@ -16,6 +16,9 @@
    #:pyobject-wrapper #:pyobject-wrapper-p #:pyobject-wrapper-eq #:pyobject-wrapper-eq*
    #:+py-none+ #:+py-empty-tuple+ #:py-repr
    #:with-remote-objects #:with-remote-objects*
+   ;; Conversions
+   #:pythonize #:*pythonizers* #:with-pythonizers
+   #:define-lispifier #:*lispifiers* #:with-lispifiers
    #:*print-pyobject* #:*print-pyobject-wrapper-identity*
    ;; Names
    #:pythonize-name #:lispify-name
@@ -25,4 +28,5 @@
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
    #:simple-pyerror
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
+   #:conversion-error-place
    #:malformed-keywords #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error))

@@ -10,7 +10,7 @@
 
 (defun text-of (function value)
   "The text that FUNCTION, %STR or %REPR, gives for VALUE."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (with-crossing (frame)
       (with-encoded (frame (value encode value))
         (funcall function value +as-ucs4+ (pointer (frame-result frame)))))))

@@ -99,7 +99,8 @@ pub const PYR_LIST: pyr_tag = 9;
 pub const PYR_TUPLE: pyr_tag = 10;
 /// A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...).
 pub const PYR_DICT: pyr_tag = 11;
-/// Any object: `of.handle`. In a result the handle is yours to release.
+/// Any object: `of.handle`. In a result the handle is yours to release, and `aux` is the number of its type
+/// when a flag of the call asked for it (see `pyr_watch_type`), else 0.
 pub const PYR_HANDLE: pyr_tag = 12;
 /// A prepared name: `of.name`. Where a callable or an attribute name is wanted, or as an argument, which
 /// then is the value that the name has.
@@ -297,6 +298,11 @@ pub const PYR_NO_X87: u32 = 1;
 pub const PYR_REMOTE: u32 = 1;
 /// Flag for a call: give text as `PYR_UCS4` instead of `PYR_UTF8`.
 pub const PYR_AS_UCS4: u32 = 2;
+/// Flag for a call: give objects of watched types (see `pyr_watch_type`) as `PYR_HANDLE`, wherever they
+/// are in the result.
+pub const PYR_TYPED: u32 = 4;
+/// Flag for a call: as `PYR_TYPED`, for what is in the result, but not for the result itself.
+pub const PYR_TYPED_ITEMS: u32 = 8;
 
 const _: () = {
     assert!(size_of::<pyr_value>() == 16 && align_of::<pyr_value>() == 8);
@@ -308,7 +314,10 @@ const _: () = {
 };
 
 /// The flags of a call that this library knows.
-pub(crate) const CALL_FLAGS: u32 = PYR_REMOTE | PYR_AS_UCS4;
+pub(crate) const CALL_FLAGS: u32 = PYR_REMOTE | PYR_AS_UCS4 | TYPED_FLAGS;
+
+/// The flags of a call that ask for watched types.
+pub(crate) const TYPED_FLAGS: u32 = PYR_TYPED | PYR_TYPED_ITEMS;
 
 impl pyr_value {
     /// A cell of `tag` with an integer payload.
@@ -326,6 +335,15 @@ impl pyr_value {
             tag,
             aux: 0,
             of: pyr_payload { real },
+        }
+    }
+
+    /// A cell of an object whose type has `number`, 0 when it is not watched.
+    pub(crate) fn handle(handle: pyr_handle, number: u32) -> Self {
+        Self {
+            tag: PYR_HANDLE,
+            aux: number,
+            of: pyr_payload { handle },
         }
     }
 

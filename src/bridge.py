@@ -1,5 +1,6 @@
 """What Pyrite does in Python itself: run once, in a module of its own, when Python starts."""
 
+import builtins
 import gc
 import importlib
 import os
@@ -161,6 +162,29 @@ def format_exception(exception):
 KEPT = frozenset(
     ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__annotations__")
 )
+
+
+def located(name):
+    """What the dotted `name` leads to in a loaded module; without a dot, in builtins or __main__."""
+    module, _, attribute = name.rpartition(".")
+    if module:
+        return getattr(sys.modules.get(module), "__dict__", {}).get(attribute)
+    return vars(builtins).get(name, main.get(name))
+
+
+def watched_name(kind, names):
+    """The one of `names` that means the type `kind`: as it is printed, or a way to it; else None."""
+    try:
+        module = type.__getattribute__(kind, "__module__")
+        printed = type.__getattribute__(kind, "__qualname__")
+        if module != "builtins":
+            printed = "%s.%s" % (module, printed)
+        for name in names:
+            if name == printed or located(name) is kind:
+                return name
+    except Exception:
+        pass
+    return None
 
 
 def reset():

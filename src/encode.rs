@@ -14,22 +14,15 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{numbers, objects, text};
+use crate::{numbers, objects, text, types};
 
 mod other;
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
 pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
-    if flags & PYR_REMOTE != 0 {
-        let handle = objects::insert(object)?;
-        out.value = pyr_value {
-            tag: PYR_HANDLE,
-            aux: 0,
-            of: pyr_payload { handle },
-        };
-        out.memory = std::ptr::null_mut();
-        return Ok(());
+    if flags & (PYR_REMOTE | TYPED_FLAGS) != 0 {
+        return uncommon(object, flags, out);
     }
     // A number is written where the host reads it, field by field, and nothing else is set up: copying
     // a cell that was just written in parts stalls the processor longer than converting it takes.
@@ -41,6 +34,22 @@ pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result)
         return Ok(());
     }
     any(object, flags, out)
+}
+
+/// [`result`] when `flags` ask for an object, or for objects of watched types.
+fn uncommon(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
+    let remote = flags & PYR_REMOTE != 0;
+    let number = if flags & PYR_TYPED != 0 && !remote {
+        types::number(&object)?
+    } else {
+        0
+    };
+    if !remote && number == 0 {
+        return any(object, flags, out);
+    }
+    out.value = pyr_value::handle(objects::insert(object)?, number);
+    out.memory = std::ptr::null_mut();
+    Ok(())
 }
 
 /// How many arguments for the host need no memory if they are numbers.
@@ -122,6 +131,8 @@ fn aux(length: usize) -> Option<u32> {
 
 struct Encoder {
     ucs4: bool,
+    /// Whether items of watched types stay objects.
+    typed: bool,
     /// The result's scratch room, for the root; NULL once it is taken.
     scratch: *mut [u8; PYR_SCRATCH],
     memory: Option<Box<Memory>>,
@@ -135,6 +146,7 @@ impl Encoder {
     fn new(flags: u32, scratch: *mut [u8; PYR_SCRATCH]) -> Self {
         Self {
             ucs4: flags & PYR_AS_UCS4 != 0,
+            typed: flags & TYPED_FLAGS != 0,
             scratch,
             memory: None,
             nested: 0,
@@ -245,13 +257,13 @@ impl Encoder {
     }
 
     fn handle(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
+        self.numbered_handle(object, 0)
+    }
+
+    fn numbered_handle(&mut self, object: Bound<'_, PyAny>, number: u32) -> Result<pyr_value, Fault> {
         let handle = objects::insert(object)?;
         self.handles.push(handle);
-        Ok(pyr_value {
-            tag: PYR_HANDLE,
-            aux: 0,
-            of: pyr_payload { handle },
-        })
+        Ok(pyr_value::handle(handle, number))
     }
 
     /// The cell of a container and of all that is in it.
@@ -289,6 +301,13 @@ impl Encoder {
     fn fill<'py>(&mut self, frame: &mut Frame<'py>) -> Result<Option<(Bound<'py, PyAny>, pyr_tag)>, Fault> {
         while !frame.is_full() {
             let item = frame.item()?;
+            if self.typed {
+                let number = types::number(&item)?;
+                if number != 0 {
+                    frame.put(self.numbered_handle(item, number)?);
+                    continue;
+                }
+            }
             if let Some(tag) = container_tag(&item) {
                 return Ok(Some((item, tag)));
             }
@@ -317,5 +336,5 @@ pub(crate) fn text_of(
     // `__str__` may give an instance of a subclass, which would not be text.
     // SAFETY: attached; the object is a str, as `PyObject_Str` and its like see to.
     let text = own(py, unsafe { ffi::PyUnicode_FromObject(text.as_ptr()) })?;
-    result(text, flags & !PYR_REMOTE, out)
+    result(text, flags & PYR_AS_UCS4, out)
 }

@@ -96,6 +96,14 @@ impl Record {
         }
     }
 
+    /// The record of `fault`, which came from where there is no Python.
+    pub(crate) fn outside(fault: Fault) -> Self {
+        match fault {
+            Fault::Status(explained) => Self::plain(explained.0, explained.1),
+            Fault::Python => Self::plain(PYR_PANIC, ""),
+        }
+    }
+
     /// The record of `fault`; Python's error indicator is clear afterwards.
     #[cold]
     pub(crate) fn of(py: Python<'_>, fault: Fault) -> Self {

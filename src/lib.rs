@@ -30,4 +30,5 @@ mod slab;
 mod source;
 mod text;
 mod thread;
+mod types;
 mod walk;

@@ -144,6 +144,9 @@
       (funcall record symbol lambda-list)))
   symbol)
 
+(defun generic-function-methods (function)
+  (ccl:generic-function-methods function))
+
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."
   (pushnew function ccl:*lisp-startup-functions*))

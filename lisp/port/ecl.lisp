@@ -152,6 +152,9 @@
   (ext:annotate symbol :lambda-list nil lambda-list)
   symbol)
 
+(defun generic-function-methods (function)
+  (clos:generic-function-methods function))
+
 (defun add-restart-hook (function)
   "ECL saves no images."
   (declare (ignore function))

@@ -66,4 +66,6 @@
    ;; (define-function SYMBOL FUNCTION LAMBDA-LIST DOCUMENTATION): make FUNCTION, which may share its
    ;; code with others, the global function of SYMBOL. An editor shows LAMBDA-LIST; DOCUMENTATION is a
    ;; string or NIL. (show-lambda-list SYMBOL LAMBDA-LIST): the same for a function of DEFUN.
-   #:define-function #:show-lambda-list))
+   #:define-function #:show-lambda-list
+   ;; (generic-function-methods FUNCTION): the list of its methods.
+   #:generic-function-methods))

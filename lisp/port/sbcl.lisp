@@ -172,6 +172,7 @@
 
 (defun add-gc-hook (function)
   (pushnew function sb-ext:*after-gc-hooks*))
+
 ;;; A lambda list and a docstring belong to code, which closures share. Where SBCL has its interpreter,
 ;;; its functions have both for themselves, and can be told what to do when they are called.
 
@@ -197,6 +198,9 @@
 (defun show-lambda-list (symbol lambda-list)
   (setf (sb-kernel:%fun-lambda-list (fdefinition symbol)) lambda-list)
   symbol)
+
+(defun generic-function-methods (function)
+  (sb-mop:generic-function-methods function))
 
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn pyr_intern(text: *const u8, length: usize, name: *mut p
 
 /// The value of a dotted name: its first part in `__main__`, then in builtins, the rest by attribute.
 ///
-/// `name` is a `PYR_NAME` or text, and no expression. `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`.
+/// `name` is a `PYR_NAME` or text, and no expression. `flags` as for `pyr_call`.
 /// Returns `PYR_OK` or `PYR_PYTHON_ERROR` (a NameError when undefined), or a status for a bad argument.
 ///
 /// # Safety
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn pyr_set(name: *const pyr_value, value: *const pyr_value
 /// is `nargs` cells of positional arguments, followed by `nkwargs` *pairs* of cells for keyword
 /// arguments: name (`PYR_NAME` or text), value. It may be NULL when there are none.
 ///
-/// `flags` are `PYR_REMOTE` and `PYR_AS_UCS4`. On `PYR_OK`, `out` is the value, to be given to
+/// `flags` are `PYR_REMOTE`, `PYR_AS_UCS4`, `PYR_TYPED` and `PYR_TYPED_ITEMS`. On `PYR_OK`, `out` is the value, to be given to
 /// `pyr_result_free`. Returns `PYR_PYTHON_ERROR` when the call raised, or a status for a bad argument.
 ///
 /// # Safety

@@ -105,11 +105,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_status {
     guard::outside(|| {
         // SAFETY: promised by the caller; NULL is refused.
-        let checked = unsafe { checked(options) };
-        let (executable, code, flags) = checked.map_err(|fault| match fault {
-            Fault::Status(explained) => Record::plain(explained.0, explained.1),
-            Fault::Python => Record::plain(PYR_PANIC, ""),
-        })?;
+        let (executable, code, flags) = unsafe { checked(options) }.map_err(Record::outside)?;
         interp::start(executable, code, flags)
     })
 }

@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod loan;
 pub mod object;
 pub mod reply;
+pub mod types;
 
 use crate::abi::{CALL_FLAGS, PYR_INVALID_FLAGS, pyr_result, pyr_value};
 use crate::fault::Fault;

@@ -35,6 +35,8 @@ static void null_pointers(void) {
     REFUSED(PYR_NULL_ARGUMENT, pyr_start(NULL));
     REFUSED(PYR_NULL_ARGUMENT, pyr_intern(NULL, 3, &name));
     REFUSED(PYR_NULL_ARGUMENT, pyr_intern((const uint8_t *)"abs", 3, NULL));
+    REFUSED(PYR_NULL_ARGUMENT, pyr_watch_type(NULL, 3, 1));
+    REFUSED(PYR_INVALID_TEXT, pyr_watch_type((const uint8_t *)"\xFF", 1, 1));
     REFUSED(PYR_NULL_ARGUMENT, pyr_get(NULL, 0, &out));
     REFUSED(PYR_NULL_ARGUMENT, pyr_get(&text, 0, NULL));
     REFUSED(PYR_NULL_ARGUMENT, pyr_set(NULL, &a));

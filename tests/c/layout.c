@@ -72,7 +72,7 @@ static void constants(void) {
     numbers_are_distinct(statuses, COUNT(statuses));
     numbers_are_distinct(tags, COUNT(tags));
     numbers_are_distinct(elements, COUNT(elements));
-    CHECK((PYR_REMOTE & PYR_AS_UCS4) == 0);
+    CHECK((PYR_REMOTE | PYR_AS_UCS4 | PYR_TYPED | PYR_TYPED_ITEMS) == 15);
 }
 
 static void versions(void) {

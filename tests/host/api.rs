@@ -64,6 +64,7 @@ api! {
     pyr_counts: fn(pyr_handle, *mut usize, *mut usize) -> pyr_status;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
+    pyr_watch_type: fn(*const u8, usize, u32) -> pyr_status;
     pyr_format_exception: fn(pyr_handle, u32, Out) -> pyr_status;
     pyr_test_panic: fn() -> pyr_status;
 }

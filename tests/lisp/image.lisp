@@ -24,6 +24,7 @@
     (defvar *error* (handler-case (pyrite:pyeval "1 / 0") (error (condition) condition)))
     (call-site)
     (symbol-call-site)
+    (pyrite:define-lispifier "complex" (object) (pyrite:pyslot-value object "real"))
     (pyrite:pyexec "from_before = 1"))
   "What is evaluated before the image is saved.")
 
@@ -42,12 +43,13 @@
     (pyrite:pyslot-value (pyrite:pyerror-value *error*) "args")
     (handler-case (pyrite:pyeval "1 / 0") (pyrite:pyerror (condition) (pyrite:pyerror-type condition)))
     (every (function pyrite:pyobject-wrapper-p) (pyrite:pyeval "[object() for i in range(10000)]"))
-    (pyrite:pycall "lambda x: x * x" 7))
+    (pyrite:pycall "lambda x: x * x" 7)
+    (pyrite:pyeval "1.5 + 2j"))
   "What the image evaluates when it starts.")
 
 (defparameter *noted*
   '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:simple-pyerror "ZeroDivisionError" ""
-    pyrite:stale-object "ZeroDivisionError" t 49)
+    pyrite:stale-object "ZeroDivisionError" t 49 1.5d0)
   "What should come of it.")
 
 (defun script (core)
