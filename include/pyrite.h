@@ -50,7 +50,7 @@
 #define PYR_ABI_MINIMUM 65536
 
 /**
- * How deep containers may be nested in a conversion; 1000 in the key of a dict.
+ * How deep containers may be nested in a conversion; 1000 in the key of a dict and in a slice.
  */
 #define PYR_MAXIMUM_DEPTH 1000000
 
@@ -75,6 +75,346 @@
  * Flag for a call: give text as `PYR_UCS4` instead of `PYR_UTF8`.
  */
 #define PYR_AS_UCS4 2
+
+/**
+ * Python's `BaseException`.
+ */
+#define PYR_KIND_BASE_EXCEPTION 1
+
+/**
+ * Python's `BaseExceptionGroup` (Python 3.11).
+ */
+#define PYR_KIND_BASE_EXCEPTION_GROUP 2
+
+/**
+ * Python's `GeneratorExit`.
+ */
+#define PYR_KIND_GENERATOR_EXIT 3
+
+/**
+ * Python's `KeyboardInterrupt`.
+ */
+#define PYR_KIND_KEYBOARD_INTERRUPT 4
+
+/**
+ * Python's `SystemExit`.
+ */
+#define PYR_KIND_SYSTEM_EXIT 5
+
+/**
+ * Python's `Exception`.
+ */
+#define PYR_KIND_EXCEPTION 6
+
+/**
+ * Python's `ArithmeticError`.
+ */
+#define PYR_KIND_ARITHMETIC_ERROR 7
+
+/**
+ * Python's `FloatingPointError`.
+ */
+#define PYR_KIND_FLOATING_POINT_ERROR 8
+
+/**
+ * Python's `OverflowError`.
+ */
+#define PYR_KIND_OVERFLOW_ERROR 9
+
+/**
+ * Python's `ZeroDivisionError`.
+ */
+#define PYR_KIND_ZERO_DIVISION_ERROR 10
+
+/**
+ * Python's `AssertionError`.
+ */
+#define PYR_KIND_ASSERTION_ERROR 11
+
+/**
+ * Python's `AttributeError`.
+ */
+#define PYR_KIND_ATTRIBUTE_ERROR 12
+
+/**
+ * Python's `BufferError`.
+ */
+#define PYR_KIND_BUFFER_ERROR 13
+
+/**
+ * Python's `EOFError`.
+ */
+#define PYR_KIND_EOF_ERROR 14
+
+/**
+ * Python's `ImportError`.
+ */
+#define PYR_KIND_IMPORT_ERROR 15
+
+/**
+ * Python's `ModuleNotFoundError`.
+ */
+#define PYR_KIND_MODULE_NOT_FOUND_ERROR 16
+
+/**
+ * Python's `LookupError`.
+ */
+#define PYR_KIND_LOOKUP_ERROR 17
+
+/**
+ * Python's `IndexError`.
+ */
+#define PYR_KIND_INDEX_ERROR 18
+
+/**
+ * Python's `KeyError`.
+ */
+#define PYR_KIND_KEY_ERROR 19
+
+/**
+ * Python's `MemoryError`.
+ */
+#define PYR_KIND_MEMORY_ERROR 20
+
+/**
+ * Python's `NameError`.
+ */
+#define PYR_KIND_NAME_ERROR 21
+
+/**
+ * Python's `UnboundLocalError`.
+ */
+#define PYR_KIND_UNBOUND_LOCAL_ERROR 22
+
+/**
+ * Python's `OSError`.
+ */
+#define PYR_KIND_OS_ERROR 23
+
+/**
+ * Python's `BlockingIOError`.
+ */
+#define PYR_KIND_BLOCKING_IO_ERROR 24
+
+/**
+ * Python's `ChildProcessError`.
+ */
+#define PYR_KIND_CHILD_PROCESS_ERROR 25
+
+/**
+ * Python's `ConnectionError`.
+ */
+#define PYR_KIND_CONNECTION_ERROR 26
+
+/**
+ * Python's `BrokenPipeError`.
+ */
+#define PYR_KIND_BROKEN_PIPE_ERROR 27
+
+/**
+ * Python's `ConnectionAbortedError`.
+ */
+#define PYR_KIND_CONNECTION_ABORTED_ERROR 28
+
+/**
+ * Python's `ConnectionRefusedError`.
+ */
+#define PYR_KIND_CONNECTION_REFUSED_ERROR 29
+
+/**
+ * Python's `ConnectionResetError`.
+ */
+#define PYR_KIND_CONNECTION_RESET_ERROR 30
+
+/**
+ * Python's `FileExistsError`.
+ */
+#define PYR_KIND_FILE_EXISTS_ERROR 31
+
+/**
+ * Python's `FileNotFoundError`.
+ */
+#define PYR_KIND_FILE_NOT_FOUND_ERROR 32
+
+/**
+ * Python's `InterruptedError`.
+ */
+#define PYR_KIND_INTERRUPTED_ERROR 33
+
+/**
+ * Python's `IsADirectoryError`.
+ */
+#define PYR_KIND_IS_A_DIRECTORY_ERROR 34
+
+/**
+ * Python's `NotADirectoryError`.
+ */
+#define PYR_KIND_NOT_A_DIRECTORY_ERROR 35
+
+/**
+ * Python's `PermissionError`.
+ */
+#define PYR_KIND_PERMISSION_ERROR 36
+
+/**
+ * Python's `ProcessLookupError`.
+ */
+#define PYR_KIND_PROCESS_LOOKUP_ERROR 37
+
+/**
+ * Python's `TimeoutError`.
+ */
+#define PYR_KIND_TIMEOUT_ERROR 38
+
+/**
+ * Python's `ReferenceError`.
+ */
+#define PYR_KIND_REFERENCE_ERROR 39
+
+/**
+ * Python's `RuntimeError`.
+ */
+#define PYR_KIND_RUNTIME_ERROR 40
+
+/**
+ * Python's `NotImplementedError`.
+ */
+#define PYR_KIND_NOT_IMPLEMENTED_ERROR 41
+
+/**
+ * Python's `PythonFinalizationError` (Python 3.13).
+ */
+#define PYR_KIND_PYTHON_FINALIZATION_ERROR 42
+
+/**
+ * Python's `RecursionError`.
+ */
+#define PYR_KIND_RECURSION_ERROR 43
+
+/**
+ * Python's `StopAsyncIteration`.
+ */
+#define PYR_KIND_STOP_ASYNC_ITERATION 44
+
+/**
+ * Python's `StopIteration`.
+ */
+#define PYR_KIND_STOP_ITERATION 45
+
+/**
+ * Python's `SyntaxError`.
+ */
+#define PYR_KIND_SYNTAX_ERROR 46
+
+/**
+ * Python's `IndentationError`.
+ */
+#define PYR_KIND_INDENTATION_ERROR 47
+
+/**
+ * Python's `TabError`.
+ */
+#define PYR_KIND_TAB_ERROR 48
+
+/**
+ * Python's `SystemError`.
+ */
+#define PYR_KIND_SYSTEM_ERROR 49
+
+/**
+ * Python's `TypeError`.
+ */
+#define PYR_KIND_TYPE_ERROR 50
+
+/**
+ * Python's `ValueError`.
+ */
+#define PYR_KIND_VALUE_ERROR 51
+
+/**
+ * Python's `UnicodeError`.
+ */
+#define PYR_KIND_UNICODE_ERROR 52
+
+/**
+ * Python's `UnicodeDecodeError`.
+ */
+#define PYR_KIND_UNICODE_DECODE_ERROR 53
+
+/**
+ * Python's `UnicodeEncodeError`.
+ */
+#define PYR_KIND_UNICODE_ENCODE_ERROR 54
+
+/**
+ * Python's `UnicodeTranslateError`.
+ */
+#define PYR_KIND_UNICODE_TRANSLATE_ERROR 55
+
+/**
+ * Python's `Warning`.
+ */
+#define PYR_KIND_WARNING 56
+
+/**
+ * Python's `BytesWarning`.
+ */
+#define PYR_KIND_BYTES_WARNING 57
+
+/**
+ * Python's `DeprecationWarning`.
+ */
+#define PYR_KIND_DEPRECATION_WARNING 58
+
+/**
+ * Python's `EncodingWarning` (Python 3.10).
+ */
+#define PYR_KIND_ENCODING_WARNING 59
+
+/**
+ * Python's `FutureWarning`.
+ */
+#define PYR_KIND_FUTURE_WARNING 60
+
+/**
+ * Python's `ImportWarning`.
+ */
+#define PYR_KIND_IMPORT_WARNING 61
+
+/**
+ * Python's `PendingDeprecationWarning`.
+ */
+#define PYR_KIND_PENDING_DEPRECATION_WARNING 62
+
+/**
+ * Python's `ResourceWarning`.
+ */
+#define PYR_KIND_RESOURCE_WARNING 63
+
+/**
+ * Python's `RuntimeWarning`.
+ */
+#define PYR_KIND_RUNTIME_WARNING 64
+
+/**
+ * Python's `SyntaxWarning`.
+ */
+#define PYR_KIND_SYNTAX_WARNING 65
+
+/**
+ * Python's `UnicodeWarning`.
+ */
+#define PYR_KIND_UNICODE_WARNING 66
+
+/**
+ * Python's `UserWarning`.
+ */
+#define PYR_KIND_USER_WARNING 67
+
+/**
+ * Python's `ExceptionGroup` (Python 3.11).
+ */
+#define PYR_KIND_EXCEPTION_GROUP 68
 
 /**
  * What a function returns: `PYR_OK`, or why it failed. Numbers are never reused.
@@ -194,7 +534,7 @@ typedef union pyr_payload {
      */
     const uint32_t *points;
     /**
-     * For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
+     * For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT`, `PYR_FRACTION` and `PYR_SLICE`. NULL is allowed when `aux` is 0.
      */
     const struct pyr_value *items;
     /**
@@ -261,9 +601,10 @@ typedef struct pyr_error {
      */
     pyr_status status;
     /**
-     * 0.
+     * Which of Python's builtin exception classes the exception is of, or inherits from: the nearest one,
+     * such as `PYR_KIND_VALUE_ERROR`. 0 when no Python exception was raised.
      */
-    uint32_t reserved;
+    uint32_t kind;
     /**
      * The exception's qualified type name, such as `ValueError` or `json.decoder.JSONDecodeError`;
      * empty when no Python exception was raised.
@@ -499,6 +840,12 @@ typedef struct pyr_error {
  * type of its own, and comes back as a file's name.
  */
 #define PYR_PATH 21
+
+/**
+ * A slice: `of.items`, the cells of its start, stop and step, `PYR_NONE` for one that is not given. `aux`
+ * is 3. Arguments only: a slice in a result is a handle.
+ */
+#define PYR_SLICE 24
 
 /**
  * IEEE single float.
@@ -868,6 +1215,34 @@ pyr_status pyr_import_from(const struct pyr_value *name,
                            const struct pyr_value *alias,
                            uint32_t flags,
                            struct pyr_result *out);
+
+/**
+ * An iterator over `value`, as a handle: `iter(value)`. `pyr_next` gives its items.
+ *
+ * `flags` and `out` as for `pyr_call`; the result is a handle whatever the flags. Returns `PYR_OK` or
+ * `PYR_PYTHON_ERROR` (TypeError when `value` cannot be iterated over), or a status for a bad argument.
+ *
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_iter(const struct pyr_value *value,
+                    uint32_t flags,
+                    struct pyr_result *out);
+
+/**
+ * The next item of `iterator`, usually a `PYR_HANDLE` from `pyr_iter`.
+ *
+ * `more` gets 1, and `out` the item; at the end `more` gets 0, and `out` is untouched. The end is no
+ * failure: StopIteration is not told as an exception.
+ *
+ * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (what the iterator raised,
+ * TypeError when it is none), or a status for a bad argument.
+ *
+ * Requires: `iterator` can be read with all that it points to; `out` and `more` are writable. Any may be NULL.
+ */
+pyr_status pyr_next(const struct pyr_value *iterator,
+                    uint32_t flags,
+                    struct pyr_result *out,
+                    int32_t *more);
 
 /**
  * Evaluate an expression in `__main__`.

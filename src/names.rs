@@ -1,8 +1,9 @@
 //! Names: what a host calls things by, prepared once.
 //!
 //! A dotted name is kept as its interned parts and looked up afresh at each use, so a redefinition is
-//! always seen: first part in `__main__`, then in builtins, the rest by attribute. A text that is not a
-//! dotted name can be an attribute, or be called: then it is source, and its code is kept.
+//! always seen: first part in `__main__`, then in builtins, the rest by attribute. Only `_pyrite` is the
+//! bridge, whatever else has that name. A text that is not a dotted name can be an attribute, or be
+//! called: then it is source, and its code is kept.
 
 use std::borrow::Cow;
 use std::cell::{Cell, UnsafeCell};
@@ -265,9 +266,12 @@ impl Name {
         check(unsafe { ffi::PyObject_SetAttr(owner.as_ptr(), last, value.as_ptr()) }).map(drop)
     }
 
-    /// The first part's value, from `__main__` or builtins.
+    /// The first part's value: from `__main__` or builtins, unless it is the bridge.
     #[inline]
     fn first<'py>(&self, py: Python<'py>, part: *mut ffi::PyObject) -> Result<Bound<'py, PyAny>, Fault> {
+        if part == bridge::name() {
+            return Ok(bridge::module(py));
+        }
         for dictionary in [bridge::main_dict(), bridge::builtins_dict()] {
             // SAFETY: attached; the dictionary lives for good; the borrowed value is owned at once.
             unsafe {
