@@ -9,7 +9,7 @@ import traceback
 import types
 
 # Operators, which the host calls as `_pyrite.add` and so on, whatever __main__ has under these names.
-from operator import (  # noqa: F401
+from operator import (
     add, and_, contains, eq, floordiv, ge, gt, inv, le, lshift, lt, matmul, mod, mul, ne, neg, not_, or_,
     pos, pow, rshift, sub, truediv, truth, xor,
 )
