@@ -46,11 +46,14 @@ impl Host {
     pub fn next(&self, iterator: impl Into<Value>, flags: u32) -> Result<Option<Value>, Failure> {
         let (iterator, mut arena, mut more) = (iterator.into(), Arena::default(), -1);
         let cell = arena.cell(&iterator);
-        // SAFETY: the cell lives until the call returns; `more` is a local. What is untouched is None.
+        // SAFETY: the cell lives until the call returns; `more` is a local. At the end the result is untouched.
         let item = self.outcome(|out| unsafe {
-            (*out).value = pyr_value::integer(PYR_NONE, 0);
-            (*out).memory = std::ptr::null_mut();
-            (self.api.pyr_next)(&raw const cell, flags, out, &raw mut more)
+            let status = (self.api.pyr_next)(&raw const cell, flags, out, &raw mut more);
+            if more == 0 {
+                (*out).value = pyr_value::integer(PYR_NONE, 0);
+                (*out).memory = std::ptr::null_mut();
+            }
+            status
         })?;
         assert!(more == 1 || more == 0 && item == Value::None, "{more} {item:?}");
         Ok((more == 1).then_some(item))
