@@ -35,6 +35,12 @@ was saved: its object is gone."))
 (define-condition malformed-keywords (pyrite-error program-error) ()
   (:documentation "The arguments of a call from the first keyword on are no plist of keywords."))
 
+(define-condition malformed-slice (pyrite-error program-error) ()
+  (:documentation "A list that begins with SLICE has not one to three arguments."))
+
+(define-condition malformed-chain (pyrite-error program-error) ()
+  (:documentation "What was given to CHAIN is no chain, or one that cannot be assigned to."))
+
 (define-condition python-not-found (pyrite-error) ()
   (:documentation "There is no Python to start, or none that can be embedded."))
 

@@ -57,6 +57,10 @@ as it is. When the reader preserves or inverts case, the name is the one that wa
           (setf (get symbol 'name) (find-name (pythonize-name symbol))))
       (find-name (pythonize-name symbol))))
 
+(defmacro bridge-name (function)
+  "The NAME, found once, of FUNCTION of bridge.py, a literal string."
+  `(load-time-value (find-name ,(concatenate 'string "_pyrite." function)) t))
+
 (deftype name-designator ()
   "What names something in Python: a string as it stands, or a symbol by PYTHONIZE-NAME."
   '(or string symbol))

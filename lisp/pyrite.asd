@@ -21,25 +21,40 @@
                              (:file "ecl" :if-feature :ecl)
                              (:file "ccl" :if-feature :ccl)))
                (:file "conditions")
+               (:file "exceptions")
                (:file "python")
                (:file "library")
                (:file "ffi")
                (:file "names")
                (:file "wrapper")
+               (:file "slices")
                (:file "frame")
                (:file "errors")
                (:file "encode")
                (:file "decode")
                (:file "call")
+               (:file "gil")
+               (:file "items")
+               (:file "chain")
+               (:file "operators")
+               (:file "inspect")
+               (:file "context")
+               (:file "iteration")
                (:file "interpreter")
                (:file "import")
                (:file "eval")
                (:file "print"))
   :in-order-to ((test-op (test-op "pyrite/test"))))
 
+(defsystem "pyrite/iterate"
+  :description "The clause PYFOR of ITERATE."
+  :depends-on ("pyrite" "iterate")
+  :pathname "iterate/"
+  :components ((:file "pyfor")))
+
 (defsystem "pyrite/test"
   :description "Tests of Pyrite. tests/run.lisp runs one suite a process, with a time limit."
-  :depends-on ("pyrite" "fiveam")
+  :depends-on ("pyrite" "pyrite/iterate" "fiveam")
   :pathname "../tests/lisp/"
   :serial t
   :components ((:file "package")
@@ -60,6 +75,13 @@
                (:file "import")
                (:file "eval")
                (:file "errors")
+               (:file "exceptions")
+               (:file "items")
+               (:file "chain")
+               (:file "operators")
+               (:file "inspect")
+               (:file "context")
+               (:file "iteration")
                (:file "threads")
                (:file "image")
                (:file "docs")

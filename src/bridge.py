@@ -167,6 +167,9 @@ def context(manager):
         yield value
 
 
+enter = next
+
+
 def leave(context, exception):
     """Leave `context`, with an exception, the text of a host's error, or None; whether it goes no further."""
     if exception is None:
@@ -186,6 +189,11 @@ def leave(context, exception):
             raise
     exception.__traceback__ = trace
     return False
+
+
+length = len
+type_of = type
+is_instance = isinstance
 
 
 def notes(exception):
