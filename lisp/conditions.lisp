@@ -55,7 +55,10 @@ was saved: its object is gone."))
 
 (defun fail (class control &rest arguments)
   "Signal a condition of CLASS, a PYRITE-ERROR, whose report is CONTROL formatted with ARGUMENTS."
-  (error class :message (apply #'format nil control arguments)))
+  ;; What is wrong may be endless, or large.
+  (let ((message (let ((*print-circle* t) (*print-length* 10) (*print-level* 5) (*print-readably* nil))
+                   (apply #'format nil control arguments))))
+    (error class :message message)))
 
 (setf (documentation 'pyerror-type 'function)
       "The qualified name of the type of the Python exception in a PYERROR, a string."
