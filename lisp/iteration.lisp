@@ -63,6 +63,7 @@ iterate over, an endless generator too: when BODY is left early, it is closed. V
   (multiple-value-bind (forms declarations) (alexandria:parse-body body)
     `(block nil
        (map-pyiterable (lambda (,variable)
+                         (declare (ignorable ,variable))
                          ,@declarations
                          (tagbody ,@forms))
                        ,iterable)

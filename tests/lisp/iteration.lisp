@@ -5,11 +5,11 @@
 (def-suite iteration :in pyrite :description "Iterating over Python's iterables.")
 (in-suite iteration)
 
-(defmacro collected (iterable)
+(defun collected (iterable)
   "The items of ITERABLE, a list."
-  `(let ((items '()))
-     (do-pyiterable (item ,iterable (nreverse items))
-       (push item items))))
+  (let ((items '()))
+    (do-pyiterable (item iterable (nreverse items))
+      (push item items))))
 
 (test iteration.iterables
   (is (equal '(1 2 3) (collected #(1 2 3))))
@@ -74,7 +74,7 @@
       (is (equalp #(1 2) (closed)))
       (catch 'out (do-pyiterable (x (closing)) (throw 'out x)))
       (is (equalp #(1 2 3) (closed)))
-      (iterate:iter (pyfor x in (closing)) (iterate:finish))
+      (iterate:iter (pyfor x in (closing)) (when x (iterate:finish)))
       (is (equalp #(1 2 3 4) (closed))))))
 
 (test iteration.errors
