@@ -53,7 +53,7 @@ one of help's topics such as \"LISTS\"; any other value is what help is wanted o
 
 (defun pyerror-cause (condition)
   "The exception that the one in CONDITION, a PYERROR, was raised from, a PYOBJECT-WRAPPER; NIL for none."
-  (let ((exception (pyerror-value condition)))
+  (let ((exception (pyerror-value condition)) (*remote-objects* nil))
     (when exception
       (let ((cause (pyslot-value exception "__cause__")))
         (unless (eq cause +py-none+) cause)))))

@@ -227,21 +227,33 @@ def named(name):
         return pydoc.locate(name)
 
 
+def help_on_topic(word):
+    """What help() prints of `word` when it is one of its topics, else None."""
+    import io
+    import pydoc
+
+    helper = pydoc.Helper(None, io.StringIO())
+    lists = ("topics", "keywords", "symbols", "modules")
+    if word not in lists and not any(word in table for table in (helper.topics, helper.keywords, helper.symbols)):
+        return None
+    # A topic's text goes to a pager, whatever the helper's output is.
+    pager, pydoc.pager = pydoc.pager, lambda text, title="": helper.output.write(text)
+    try:
+        helper.help(word)
+    finally:
+        pydoc.pager = pager
+    return helper.output.getvalue()
+
+
 def help_text(thing):
     """What help() prints of `thing`: an object, a name, or one of help's topics."""
-    import io
     import pydoc
 
     if isinstance(thing, str):
         value = named(thing)
         if value is None and thing != "None":
-            output = io.StringIO()
-            pager, pydoc.pager = pydoc.pager, lambda text, title="": output.write(text)
-            try:
-                pydoc.Helper(None, output).help(thing)
-            finally:
-                pydoc.pager = pager
-            return output.getvalue()
+            text = help_on_topic(thing)
+            return text or "No Python documentation found for %r.\n" % thing
         thing = value
     return pydoc.render_doc(thing, "Help on %s:", renderer=pydoc.plaintext)
 

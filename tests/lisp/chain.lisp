@@ -15,8 +15,9 @@
   (is (equal "result: 3" (chain* "result: {0}" `(format ,(+ 1 2)))))
   (is (equal "o" (chain (aref "hello" 4))))
   (is (equal "ll" (chain (aref "hello" (slice 2 4)))))
-  (is (equalp #2A((1 2 3) (4 5 6)) (chain (aref #2A((1 2 3) (4 5 6)) (slice 0 2)))))
-  (is (equalp #(4 5) (chain (aref #2A((1 2 3) (4 5 6)) 1 (slice 0 2)))))
+  (with-numpy
+    (is (equalp #2A((1 2 3) (4 5 6)) (chain (aref #2A((1 2 3) (4 5 6)) (slice 0 2)))))
+    (is (equalp #(4 5) (chain (aref #2A((1 2 3) (4 5 6)) 1 (slice 0 2))))))
   (define-python "class TestClass:" "    def doThing(self, value = 42):" "        return value")
   (is (eql 31 (chain ("TestClass") ("doThing" :value 31))))
   (is (eql 42 (chain ("TestClass") ("doThing")))))

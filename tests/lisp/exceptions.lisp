@@ -99,6 +99,7 @@
     (is (pyobject-wrapper-p cause))
     (is (eq t (pyisinstance cause "ZeroDivisionError"))))
   (is (null (pyerror-cause (condition-of "raise KeyError"))))
+  (is (null (with-remote-objects (pyerror-cause (condition-of "raise KeyError")))))
   (is (null (pyerror-cause (make-condition 'simple-pyerror)))))
 
 (test exceptions.notes

@@ -60,7 +60,11 @@
   (is (mentions-p (help "helped") "helped(x)" (format nil "with ~C and ~~A." (code-char 233))))
   (is (mentions-p (help "colorsys.rgb_to_hsv") "rgb_to_hsv(r, g, b)") "What nobody imported is found.")
   (is (mentions-p (help "LOOPING") "for"))
+  (is (mentions-p (help "if") "if"))
+  (is (mentions-p (help "+") "+"))
+  (is (mentions-p (help "keywords") "while"))
   (is (mentions-p (help "no_such_thing") "no_such_thing"))
+  (is (mentions-p (help "os.no_such_thing") "os.no_such_thing"))
   (is (mentions-p (with-output-to-string (*standard-output*) (with-remote-objects (pyhelp "len"))) "len(obj, /)")))
 
 (test inspect.help-in-order
