@@ -42,12 +42,13 @@
     (pyrite:pyslot-value (pyrite:pyerror-value *error*) "args")
     (handler-case (pyrite:pyeval "1 / 0") (pyrite:pyerror (condition) (pyrite:pyerror-type condition)))
     (every (function pyrite:pyobject-wrapper-p) (pyrite:pyeval "[object() for i in range(10000)]"))
-    (pyrite:pycall "lambda x: x * x" 7))
+    (pyrite:pycall "lambda x: x * x" 7)
+    (pyrite:py+ 3 4))
   "What the image evaluates when it starts.")
 
 (defparameter *noted*
-  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:simple-pyerror "ZeroDivisionError" ""
-    pyrite:stale-object "ZeroDivisionError" t 49)
+  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
+    pyrite:stale-object "ZeroDivisionError" t 49 7)
   "What should come of it.")
 
 (defun script (core)
