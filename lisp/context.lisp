@@ -17,24 +17,23 @@ As Python does, __exit__ is called before handlers outside of this form are."
 (defun call-with-pycontext (function manager)
   "Call FUNCTION with what the context MANAGER is entered with: see WITH-PYCONTEXT."
   (declare (type function function))
-  (let ((context (call-of (bridge-name "context") (list manager) t))
-        (entered t))
-    (flet ((leave (exception)
-             (when (shiftf entered nil)
-               (let ((*remote-objects* nil))
-                 (call-by-name (bridge-name "leave") context exception)))))
-      (unwind-protect
-           (handler-case (funcall function (call-by-name (bridge-name "enter") context))
-             (:no-error (&rest values)
-               (leave +py-none+)
-               (values-list values))
-             (error (condition)
-               (unless (handler-case (leave (exception-of condition))
-                         ;; Python was stopped meanwhile: nobody is left to be told.
-                         (stale-object () nil))
-                 (error condition))))
-        (leave +py-none+)
-        (release-temporary context)))))
+  (with-kept (context (call-of (bridge-name "context") (list manager) t))
+    (let ((entered t))
+      (flet ((leave (exception)
+               (when (shiftf entered nil)
+                 (let ((*remote-objects* nil))
+                   (call-by-name (bridge-name "leave") context exception)))))
+        (unwind-protect
+             (handler-case (funcall function (call-by-name (bridge-name "enter") context))
+               (:no-error (&rest values)
+                 (leave +py-none+)
+                 (values-list values))
+               (error (condition)
+                 (unless (handler-case (leave (exception-of condition))
+                           ;; Python was stopped meanwhile: nobody is left to be told.
+                           (stale-object () nil))
+                   (error condition))))
+          (leave +py-none+))))))
 
 (defun exception-of (condition)
   "The exception in CONDITION, or its report."

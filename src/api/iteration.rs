@@ -2,7 +2,7 @@
 
 use pyo3::ffi;
 
-use super::{cell, place, result};
+use super::{cell, place, python, result};
 use crate::abi::*;
 use crate::fault::{Fault, own};
 use crate::{decode, encode, guard};
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn pyr_next(
         let iterator = decode::value(py, iterator)?;
         // SAFETY: attached; the object is alive, and asked whether it is an iterator before it is used as one.
         let item = unsafe {
-            if ffi::PyIter_Check(iterator.as_ptr()) == 0 {
+            if !python::is_iterator(iterator.as_ptr()) {
                 return Err(not_an_iterator(&iterator));
             }
             ffi::PyIter_Next(iterator.as_ptr())

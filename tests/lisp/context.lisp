@@ -172,7 +172,14 @@
 
 (test context.leaks
   (define-manager)
-  (let ((manager (pycall "Manager")))
+  (let ((manager (pycall "Manager")) (failing (pycall "Manager" :fail "exit")) (closed (pycall "Manager" :fail "enter")))
+    ;; The conditions below are kept, and with them their exceptions; the contexts are not.
+    (let ((conditions '()) (before (held-objects)))
+      (dotimes (i 50)
+        (push (signalled (with-pycontext (nil failing) 5)) conditions)
+        (push (signalled (block nil (with-pycontext (nil failing) (return 5)))) conditions)
+        (push (signalled (with-pycontext (nil closed) 5)) conditions))
+      (is (= (held-objects) (+ before (length conditions)))))
     (holds-nothing-new
       (dotimes (i 50)
         (with-pycontext (nil manager) 5)
