@@ -6,7 +6,14 @@ use std::{env, path::PathBuf};
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    for source in ["src/abi.rs", "src/abi", "src/api", "cbindgen.toml", "build.rs"] {
+    for source in [
+        "src/abi.rs",
+        "src/abi",
+        "src/kind.rs",
+        "src/api",
+        "cbindgen.toml",
+        "build.rs",
+    ] {
         println!("cargo:rerun-if-changed={source}");
     }
     let mut builder = cbindgen::Builder::new()
@@ -14,9 +21,11 @@ fn main() {
     for source in [
         "abi",
         "abi/loan",
+        "kind",
         "api/lifecycle",
         "api/call",
         "api/object",
+        "api/iteration",
         "api/eval",
         "api/handle",
         "api/loan",

@@ -50,14 +50,9 @@
 #define PYR_ABI_MINIMUM 65536
 
 /**
- * How deep containers may be nested in a conversion; 1000 in the key of a dict.
+ * How deep containers may be nested in a conversion; 1000 in the key of a dict and in a slice.
  */
 #define PYR_MAXIMUM_DEPTH 1000000
-
-/**
- * Flag for a loan: Python must not write to the memory.
- */
-#define PYR_READ_ONLY 1
 
 /**
  * How many bytes of text fit in a result without memory of its own.
@@ -91,6 +86,362 @@
  * Flag for a call: as `PYR_TYPED`, for what is in the result, but not for the result itself.
  */
 #define PYR_TYPED_ITEMS 8
+
+/**
+ * Flag for a loan: Python must not write to the memory.
+ */
+#define PYR_READ_ONLY 1
+
+/**
+ * Flag of a host: it is asked on threads that are in a call of its own, and questions of other threads wait
+ * for one that serves them; see `pyr_serve`.
+ */
+#define PYR_DISPATCH 1
+
+/**
+ * Flag of a host: give it text as `PYR_UCS4` instead of `PYR_UTF8`.
+ */
+#define PYR_HOST_UCS4 2
+
+/**
+ * Python's `BaseException`.
+ */
+#define PYR_KIND_BASE_EXCEPTION 1
+
+/**
+ * Python's `BaseExceptionGroup` (Python 3.11).
+ */
+#define PYR_KIND_BASE_EXCEPTION_GROUP 2
+
+/**
+ * Python's `GeneratorExit`.
+ */
+#define PYR_KIND_GENERATOR_EXIT 3
+
+/**
+ * Python's `KeyboardInterrupt`.
+ */
+#define PYR_KIND_KEYBOARD_INTERRUPT 4
+
+/**
+ * Python's `SystemExit`.
+ */
+#define PYR_KIND_SYSTEM_EXIT 5
+
+/**
+ * Python's `Exception`.
+ */
+#define PYR_KIND_EXCEPTION 6
+
+/**
+ * Python's `ArithmeticError`.
+ */
+#define PYR_KIND_ARITHMETIC_ERROR 7
+
+/**
+ * Python's `FloatingPointError`.
+ */
+#define PYR_KIND_FLOATING_POINT_ERROR 8
+
+/**
+ * Python's `OverflowError`.
+ */
+#define PYR_KIND_OVERFLOW_ERROR 9
+
+/**
+ * Python's `ZeroDivisionError`.
+ */
+#define PYR_KIND_ZERO_DIVISION_ERROR 10
+
+/**
+ * Python's `AssertionError`.
+ */
+#define PYR_KIND_ASSERTION_ERROR 11
+
+/**
+ * Python's `AttributeError`.
+ */
+#define PYR_KIND_ATTRIBUTE_ERROR 12
+
+/**
+ * Python's `BufferError`.
+ */
+#define PYR_KIND_BUFFER_ERROR 13
+
+/**
+ * Python's `EOFError`.
+ */
+#define PYR_KIND_EOF_ERROR 14
+
+/**
+ * Python's `ImportError`.
+ */
+#define PYR_KIND_IMPORT_ERROR 15
+
+/**
+ * Python's `ModuleNotFoundError`.
+ */
+#define PYR_KIND_MODULE_NOT_FOUND_ERROR 16
+
+/**
+ * Python's `LookupError`.
+ */
+#define PYR_KIND_LOOKUP_ERROR 17
+
+/**
+ * Python's `IndexError`.
+ */
+#define PYR_KIND_INDEX_ERROR 18
+
+/**
+ * Python's `KeyError`.
+ */
+#define PYR_KIND_KEY_ERROR 19
+
+/**
+ * Python's `MemoryError`.
+ */
+#define PYR_KIND_MEMORY_ERROR 20
+
+/**
+ * Python's `NameError`.
+ */
+#define PYR_KIND_NAME_ERROR 21
+
+/**
+ * Python's `UnboundLocalError`.
+ */
+#define PYR_KIND_UNBOUND_LOCAL_ERROR 22
+
+/**
+ * Python's `OSError`.
+ */
+#define PYR_KIND_OS_ERROR 23
+
+/**
+ * Python's `BlockingIOError`.
+ */
+#define PYR_KIND_BLOCKING_IO_ERROR 24
+
+/**
+ * Python's `ChildProcessError`.
+ */
+#define PYR_KIND_CHILD_PROCESS_ERROR 25
+
+/**
+ * Python's `ConnectionError`.
+ */
+#define PYR_KIND_CONNECTION_ERROR 26
+
+/**
+ * Python's `BrokenPipeError`.
+ */
+#define PYR_KIND_BROKEN_PIPE_ERROR 27
+
+/**
+ * Python's `ConnectionAbortedError`.
+ */
+#define PYR_KIND_CONNECTION_ABORTED_ERROR 28
+
+/**
+ * Python's `ConnectionRefusedError`.
+ */
+#define PYR_KIND_CONNECTION_REFUSED_ERROR 29
+
+/**
+ * Python's `ConnectionResetError`.
+ */
+#define PYR_KIND_CONNECTION_RESET_ERROR 30
+
+/**
+ * Python's `FileExistsError`.
+ */
+#define PYR_KIND_FILE_EXISTS_ERROR 31
+
+/**
+ * Python's `FileNotFoundError`.
+ */
+#define PYR_KIND_FILE_NOT_FOUND_ERROR 32
+
+/**
+ * Python's `InterruptedError`.
+ */
+#define PYR_KIND_INTERRUPTED_ERROR 33
+
+/**
+ * Python's `IsADirectoryError`.
+ */
+#define PYR_KIND_IS_A_DIRECTORY_ERROR 34
+
+/**
+ * Python's `NotADirectoryError`.
+ */
+#define PYR_KIND_NOT_A_DIRECTORY_ERROR 35
+
+/**
+ * Python's `PermissionError`.
+ */
+#define PYR_KIND_PERMISSION_ERROR 36
+
+/**
+ * Python's `ProcessLookupError`.
+ */
+#define PYR_KIND_PROCESS_LOOKUP_ERROR 37
+
+/**
+ * Python's `TimeoutError`.
+ */
+#define PYR_KIND_TIMEOUT_ERROR 38
+
+/**
+ * Python's `ReferenceError`.
+ */
+#define PYR_KIND_REFERENCE_ERROR 39
+
+/**
+ * Python's `RuntimeError`.
+ */
+#define PYR_KIND_RUNTIME_ERROR 40
+
+/**
+ * Python's `NotImplementedError`.
+ */
+#define PYR_KIND_NOT_IMPLEMENTED_ERROR 41
+
+/**
+ * Python's `PythonFinalizationError` (Python 3.13).
+ */
+#define PYR_KIND_PYTHON_FINALIZATION_ERROR 42
+
+/**
+ * Python's `RecursionError`.
+ */
+#define PYR_KIND_RECURSION_ERROR 43
+
+/**
+ * Python's `StopAsyncIteration`.
+ */
+#define PYR_KIND_STOP_ASYNC_ITERATION 44
+
+/**
+ * Python's `StopIteration`.
+ */
+#define PYR_KIND_STOP_ITERATION 45
+
+/**
+ * Python's `SyntaxError`.
+ */
+#define PYR_KIND_SYNTAX_ERROR 46
+
+/**
+ * Python's `IndentationError`.
+ */
+#define PYR_KIND_INDENTATION_ERROR 47
+
+/**
+ * Python's `TabError`.
+ */
+#define PYR_KIND_TAB_ERROR 48
+
+/**
+ * Python's `SystemError`.
+ */
+#define PYR_KIND_SYSTEM_ERROR 49
+
+/**
+ * Python's `TypeError`.
+ */
+#define PYR_KIND_TYPE_ERROR 50
+
+/**
+ * Python's `ValueError`.
+ */
+#define PYR_KIND_VALUE_ERROR 51
+
+/**
+ * Python's `UnicodeError`.
+ */
+#define PYR_KIND_UNICODE_ERROR 52
+
+/**
+ * Python's `UnicodeDecodeError`.
+ */
+#define PYR_KIND_UNICODE_DECODE_ERROR 53
+
+/**
+ * Python's `UnicodeEncodeError`.
+ */
+#define PYR_KIND_UNICODE_ENCODE_ERROR 54
+
+/**
+ * Python's `UnicodeTranslateError`.
+ */
+#define PYR_KIND_UNICODE_TRANSLATE_ERROR 55
+
+/**
+ * Python's `Warning`.
+ */
+#define PYR_KIND_WARNING 56
+
+/**
+ * Python's `BytesWarning`.
+ */
+#define PYR_KIND_BYTES_WARNING 57
+
+/**
+ * Python's `DeprecationWarning`.
+ */
+#define PYR_KIND_DEPRECATION_WARNING 58
+
+/**
+ * Python's `EncodingWarning` (Python 3.10).
+ */
+#define PYR_KIND_ENCODING_WARNING 59
+
+/**
+ * Python's `FutureWarning`.
+ */
+#define PYR_KIND_FUTURE_WARNING 60
+
+/**
+ * Python's `ImportWarning`.
+ */
+#define PYR_KIND_IMPORT_WARNING 61
+
+/**
+ * Python's `PendingDeprecationWarning`.
+ */
+#define PYR_KIND_PENDING_DEPRECATION_WARNING 62
+
+/**
+ * Python's `ResourceWarning`.
+ */
+#define PYR_KIND_RESOURCE_WARNING 63
+
+/**
+ * Python's `RuntimeWarning`.
+ */
+#define PYR_KIND_RUNTIME_WARNING 64
+
+/**
+ * Python's `SyntaxWarning`.
+ */
+#define PYR_KIND_SYNTAX_WARNING 65
+
+/**
+ * Python's `UnicodeWarning`.
+ */
+#define PYR_KIND_UNICODE_WARNING 66
+
+/**
+ * Python's `UserWarning`.
+ */
+#define PYR_KIND_USER_WARNING 67
+
+/**
+ * Python's `ExceptionGroup` (Python 3.11).
+ */
+#define PYR_KIND_EXCEPTION_GROUP 68
 
 /**
  * What a function returns: `PYR_OK`, or why it failed. Numbers are never reused.
@@ -184,7 +535,7 @@ typedef struct pyr_array {
 /**
  * What is lent.
  */
-typedef uint32_t pyr_kind;
+typedef uint32_t pyr_loan_kind;
 
 /**
  * Told that Python let go of the loan `id`, which it had kept: the host may free what it lent. Called on
@@ -193,7 +544,55 @@ typedef uint32_t pyr_kind;
 typedef void (*pyr_release_function)(uint64_t id, void *context);
 
 /**
- * What Python asks of a host whose loans name it; see `pyr_loan`.
+ * What Python wants of something that was lent.
+ */
+typedef uint32_t pyr_question;
+
+/**
+ * The place for the host's answer to a question; zero before.
+ *
+ * A value whose cell points to nothing (a number, a truth value, `PYR_NONE`) can be written to `value`
+ * itself. For any value there is `pyr_reply_value`, for an exception `pyr_reply_raise` and
+ * `pyr_reply_fail`.
+ */
+typedef struct pyr_reply {
+    /**
+     * The answer, unless `object` is set.
+     */
+    struct pyr_value value;
+    /**
+     * The library's own.
+     */
+    void *object;
+    /**
+     * The library's own.
+     */
+    uint32_t raised;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} pyr_reply;
+
+/**
+ * Asked `question` about the loan `id`: 1 when the answer is in `reply`, 0 when there is none, which gives
+ * Python its usual error (an AttributeError, say).
+ *
+ * Called without the GIL and with the host's floating-point environment, on the thread that asks, which
+ * is any that Python code runs on; see `PYR_DISPATCH`. It may call all functions of this library, must
+ * return, and must not unwind. `args` and all that they point to live until it returns; handles in them
+ * are the host's to release.
+ */
+typedef int32_t (*pyr_ask_function)(pyr_question question,
+                                    uint64_t id,
+                                    void *context,
+                                    const struct pyr_value *args,
+                                    uint32_t nargs,
+                                    uint32_t nkwargs,
+                                    struct pyr_reply *reply);
+
+/**
+ * Who lends, and answers Python's questions about its loans; see `pyr_loan`.
  */
 typedef struct pyr_host {
     /**
@@ -201,9 +600,21 @@ typedef struct pyr_host {
      */
     size_t size;
     /**
-     * Told when Python let go of a loan, or NULL.
+     * Told when Python let go of a loan. NULL to have `pyr_take_released` tell.
      */
     pyr_release_function release;
+    /**
+     * Asked what Python wants of a loan. NULL when there are no answers: then functions cannot be called.
+     */
+    pyr_ask_function ask;
+    /**
+     * `PYR_DISPATCH`, `PYR_HOST_UCS4`.
+     */
+    uint32_t flags;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } pyr_host;
 
 /**
@@ -213,7 +624,7 @@ typedef struct pyr_host {
  * returns, and if Python kept it (a global, an attribute, an array that shares the memory), until it
  * lets go. `kept` tells which. Set it to 0 before the call; when the call returns, with whatever status,
  * it is how often Python came to keep the loan by this call. For each time, `host->release` is called
- * once when Python lets go, or when `host` is NULL, `id` is given once by `pyr_take_released`. That may
+ * once when Python lets go, or without that function `id` is given once by `pyr_take_released`. That may
  * happen before the call returns.
  *
  * When the object or the array itself comes back in a result, it is a cell of `PYR_HOST` with its `id`.
@@ -227,7 +638,7 @@ typedef struct pyr_loan {
     /**
      * What it is.
      */
-    pyr_kind kind;
+    pyr_loan_kind kind;
     /**
      * `PYR_READ_ONLY` or 0.
      */
@@ -288,7 +699,7 @@ typedef union pyr_payload {
      */
     const uint32_t *points;
     /**
-     * For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
+     * For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT`, `PYR_FRACTION` and `PYR_SLICE`. NULL is allowed when `aux` is 0.
      */
     const struct pyr_value *items;
     /**
@@ -352,6 +763,49 @@ typedef struct pyr_result {
 } pyr_result;
 
 /**
+ * A question that waits for one of the host's threads; see `pyr_serve`.
+ */
+typedef struct pyr_request {
+    /**
+     * What names it for `pyr_served`; 0 when there was none.
+     */
+    uint64_t ticket;
+    /**
+     * As for `pyr_ask_function`.
+     */
+    uint64_t id;
+    /**
+     * As for `pyr_ask_function`.
+     */
+    void *context;
+    /**
+     * As for `pyr_ask_function`. They live until `pyr_served`.
+     */
+    const struct pyr_value *args;
+    /**
+     * Where the answer goes.
+     */
+    struct pyr_reply *reply;
+    /**
+     * As for `pyr_ask_function`.
+     */
+    uint32_t nargs;
+    /**
+     * As for `pyr_ask_function`.
+     */
+    uint32_t nkwargs;
+    /**
+     * As for `pyr_ask_function`.
+     */
+    pyr_question question;
+    /**
+     * How many other threads wait for questions now. Who takes the last one's place should see to another
+     * before it answers: the answer may have to wait for the next question.
+     */
+    uint32_t idle;
+} pyr_request;
+
+/**
  * What went wrong last on this thread; see `pyr_error_last`.
  *
  * All text is UTF-8, not NUL-terminated, and lives until the next failing call on this thread, or the
@@ -363,9 +817,10 @@ typedef struct pyr_error {
      */
     pyr_status status;
     /**
-     * 0.
+     * Which of Python's builtin exception classes the exception is of, or inherits from: the nearest one,
+     * such as `PYR_KIND_VALUE_ERROR`. 0 when no Python exception was raised.
      */
-    uint32_t reserved;
+    uint32_t kind;
     /**
      * The exception's qualified type name, such as `ValueError` or `json.decoder.JSONDecodeError`;
      * empty when no Python exception was raised.
@@ -615,6 +1070,12 @@ typedef struct pyr_error {
 #define PYR_HOST 23
 
 /**
+ * A slice: `of.items`, the cells of its start, stop and step, `PYR_NONE` for one that is not given. `aux`
+ * is 3. Arguments only: a slice in a result is a handle.
+ */
+#define PYR_SLICE 24
+
+/**
  * IEEE single float.
  */
 #define PYR_FLOAT32 1
@@ -690,7 +1151,7 @@ typedef struct pyr_error {
 #define PYR_LENT_OBJECT 1
 
 /**
- * A function: to Python it is opaque for now, as an object is.
+ * A function, which Python can call.
  */
 #define PYR_LENT_FUNCTION 2
 
@@ -698,6 +1159,32 @@ typedef struct pyr_error {
  * The memory of an array: to Python it is a numpy array on that memory.
  */
 #define PYR_LENT_ARRAY 3
+
+/**
+ * Call the function: `args` are its arguments, and as many pairs of a name (text) and a value as `nkwargs`
+ * says, in the order of the call.
+ */
+#define PYR_ASK_CALL 1
+
+/**
+ * The attribute whose name (text) is the one argument.
+ */
+#define PYR_ASK_GETATTR 2
+
+/**
+ * Set the attribute whose name (text) is the first argument to the second.
+ */
+#define PYR_ASK_SETATTR 3
+
+/**
+ * A text that `repr()` is to give.
+ */
+#define PYR_ASK_REPR 4
+
+/**
+ * A list of the names (text) of attributes, for `dir()`.
+ */
+#define PYR_ASK_DIR 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -1002,6 +1489,34 @@ pyr_status pyr_import_from(const struct pyr_value *name,
                            struct pyr_result *out);
 
 /**
+ * An iterator over `value`, as a handle: `iter(value)`. `pyr_next` gives its items.
+ *
+ * `flags` and `out` as for `pyr_call`; the result is a handle whatever the flags. Returns `PYR_OK` or
+ * `PYR_PYTHON_ERROR` (TypeError when `value` cannot be iterated over), or a status for a bad argument.
+ *
+ * Requires: `value` can be read with all that it points to; `out` is writable. Either may be NULL.
+ */
+pyr_status pyr_iter(const struct pyr_value *value,
+                    uint32_t flags,
+                    struct pyr_result *out);
+
+/**
+ * The next item of `iterator`, usually a `PYR_HANDLE` from `pyr_iter`.
+ *
+ * `more` gets 1, and `out` the item; at the end `more` gets 0, and `out` is untouched. The end is no
+ * failure: StopIteration is not told as an exception.
+ *
+ * `flags` and `out` as for `pyr_call`. Returns `PYR_OK` or `PYR_PYTHON_ERROR` (what the iterator raised,
+ * TypeError when it is none), or a status for a bad argument.
+ *
+ * Requires: `iterator` can be read with all that it points to; `out` and `more` are writable. Any may be NULL.
+ */
+pyr_status pyr_next(const struct pyr_value *iterator,
+                    uint32_t flags,
+                    struct pyr_result *out,
+                    int32_t *more);
+
+/**
  * Evaluate an expression in `__main__`.
  *
  * The source is made of `parts`: text is source as it stands, any other value is spliced in by
@@ -1067,6 +1582,71 @@ pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_co
 pyr_status pyr_take_released(uint64_t *ids,
                              size_t capacity,
                              size_t *count);
+
+/**
+ * Answer with `value`, any value.
+ *
+ * To be called by the host's `pyr_ask_function`, or between `pyr_serve` and `pyr_served`; the last answer
+ * counts. Returns `PYR_OK`, `PYR_PYTHON_ERROR` when Python cannot make the value, or a status for a bad
+ * argument.
+ *
+ * Requires: `reply` is the place that came with the question; `value` can be read with all that it points to. Either
+ * may be NULL.
+ */
+pyr_status pyr_reply_value(struct pyr_reply *reply,
+                           const struct pyr_value *value);
+
+/**
+ * Answer by raising `exception`: a Python exception, of which the host has a handle, or the class of one
+ * (a name, say). The rest as for `pyr_reply_value`; what is no exception is a TypeError.
+ *
+ * Requires: As for `pyr_reply_value`.
+ */
+pyr_status pyr_reply_raise(struct pyr_reply *reply,
+                           const struct pyr_value *exception);
+
+/**
+ * Answer by raising an error of the host's own, `_pyrite.HostError` with the `message` (text) and the
+ * attribute `payload` (any value, a loan for instance, or NULL for None), by which the host knows it again
+ * when it comes back.
+ *
+ * With `unwind` not 0 it is a `_pyrite.HostUnwind`, which is no `Exception`: Python code that catches
+ * exceptions lets it pass, `finally` and `with` do their work, and the host goes on with an exit that it
+ * began. The rest as for `pyr_reply_value`.
+ *
+ * Requires: As for `pyr_reply_value`; `message` and `payload` can be read with all that they point to, or are NULL.
+ */
+pyr_status pyr_reply_fail(struct pyr_reply *reply,
+                          const struct pyr_value *message,
+                          const struct pyr_value *payload,
+                          int32_t unwind);
+
+/**
+ * Wait for a question to a host with the flag `PYR_DISPATCH` from a thread that is in none of the host's
+ * calls, `milliseconds` at the most, and take it: `request->ticket` is 0 when none came in that time, or
+ * `pyr_serve_wake` was called.
+ *
+ * Whoever takes a question answers it in `request->reply` and gives it back with `pyr_served`; until then
+ * the thread that asked waits. Needs no GIL, nor Python. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
+ *
+ * Requires: `request` is writable, or NULL.
+ */
+pyr_status pyr_serve(uint32_t milliseconds,
+                     struct pyr_request *request);
+
+/**
+ * Give the question of `ticket` back: `answered` as a `pyr_ask_function` returns it. Returns `PYR_OK`, or
+ * `PYR_INVALID_HANDLE` when no such question is taken.
+ */
+pyr_status pyr_served(uint64_t ticket,
+                      int32_t answered);
+
+/**
+ * Have all threads that wait in `pyr_serve` return without a question. Returns `PYR_OK`.
+ */
+pyr_status pyr_serve_wake(void);
+
+/**
  * Watch the types called `name` (`length` bytes of UTF-8): calls with `PYR_TYPED` or `PYR_TYPED_ITEMS`
  * then give their objects as `PYR_HANDLE` cells whose `aux` is `number`, whatever they would be converted
  * to otherwise. Objects of subclasses are not meant. 0 ends this for the name.

@@ -14,8 +14,13 @@
       (take-lispified result)
       (take-default result)))
 
+(declaim (inline take-temporary))
+(defun take-temporary (result)
+  "The handle in the result at the address RESULT, which was asked for with +REMOTE+, as a TEMPORARY."
+  (make-temporary (logand (cell-word result) (1- (ash 1 62)))))
+
 (defmacro with-crossing ((frame &optional (take 'take-result)) &body body)
-  "BODY writes to FRAME and returns the status of the crossing; its result, as TAKE reads it, is returned.
+  "BODY writes to FRAME and returns the status of the crossing; its result is returned, as TAKE gives it.
 
 When Python does not run or a name is not known to it, which both are found out by crossing, that is
 mended and BODY evaluated again."
@@ -167,14 +172,19 @@ NIL when there are too many, one needs memory, or they are malformed."
                  (let ((keywords (encode-immediate-keywords arguments cell (- +immediates+ count))))
                    (return (and keywords (values count keywords)))))))))
 
+(declaim (inline cross-to-call cross-to-method cross-to-slot cross-to-value))
+
+(defun cross-to-call (callable arguments frame flags)
+  "Write CALLABLE and ARGUMENTS to FRAME and call; the status."
+  (with-encoded (frame (callable encode-callable callable))
+    (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
+      (%call callable (pointer cells) positional keywords flags (pointer (frame-result frame))))))
+
 (defun call-python (callable arguments)
   "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."
   (declare (type list arguments) (optimize speed))
   (with-crossing (frame)
-    (with-encoded (frame (callable encode-callable callable))
-      (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
-        (%call callable (pointer cells) positional keywords (result-flags)
-               (pointer (frame-result frame)))))))
+    (cross-to-call callable arguments frame (result-flags))))
 
 (defun call-name (name arguments)
   "Call NAME, a NAME, with the list ARGUMENTS."
@@ -216,14 +226,18 @@ called. Starts Python when it does not run."
   (declare (dynamic-extent args))
   (call-name name args))
 
+(defun cross-to-method (object method arguments frame flags)
+  "Write OBJECT, METHOD and ARGUMENTS to FRAME and call; the status."
+  (with-encoded (frame (object encode object) (method encode-name-designator method))
+    (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
+      (%call-method object method (pointer cells) positional keywords flags
+                    (pointer (frame-result frame))))))
+
 (defun invoke-method (object method arguments)
   "Call METHOD, a NAME or a name designator, of OBJECT with the list ARGUMENTS."
   (declare (type list arguments) (optimize speed))
   (with-crossing (frame)
-    (with-encoded (frame (object encode object) (method encode-name-designator method))
-      (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
-        (%call-method object method (pointer cells) positional keywords (result-flags)
-                      (pointer (frame-result frame)))))))
+    (cross-to-method object method arguments frame (result-flags))))
 
 (defun pymethod (object method-name &rest args)
   "Call the method METHOD-NAME, a string or symbol, of OBJECT with ARGS and return its value.
@@ -257,6 +271,11 @@ OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and cond
 
 ;;; Values
 
+(defun cross-to-value (name frame flags)
+  "Write NAME to FRAME and ask for its value; the status."
+  (with-encoded (frame (name encode-name-designator name))
+    (%get name flags (pointer (frame-result frame)))))
+
 (defun pyvalue (python-name-or-variable)
   "The value of the dotted name PYTHON-NAME-OR-VARIABLE, a string or symbol, converted to Lisp.
 
@@ -265,8 +284,7 @@ expression. A PYOBJECT-WRAPPER gives the value of its object. Signals PYERROR wh
   (if (pyobject-wrapper-p python-name-or-variable)
       (convert python-name-or-variable)
       (with-crossing (frame)
-        (with-encoded (frame (name encode-name-designator python-name-or-variable))
-          (%get name (result-flags) (pointer (frame-result frame)))))))
+        (cross-to-value python-name-or-variable frame (result-flags)))))
 
 (define-compiler-macro pyvalue (&whole form name)
   (let ((constant (constant-name-form name)))
@@ -288,14 +306,18 @@ expression. A PYOBJECT-WRAPPER gives the value of its object. Signals PYERROR wh
       (%set name value)))
   new-value)
 
+(defun cross-to-slot (object name frame flags)
+  "Write OBJECT and NAME to FRAME and ask for the attribute; the status."
+  (with-encoded (frame (object encode object) (name encode-name-designator name))
+    (%getattr object name flags (pointer (frame-result frame)))))
+
 (defun pyslot-value (object slot-name)
   "The attribute SLOT-NAME, a string or symbol, of OBJECT, converted to Lisp.
 
 Signals PYERROR when there is none."
   (declare (optimize speed))
   (with-crossing (frame)
-    (with-encoded (frame (object encode object) (name encode-name-designator slot-name))
-      (%getattr object name (result-flags) (pointer (frame-result frame))))))
+    (cross-to-slot object slot-name frame (result-flags))))
 
 (define-compiler-macro pyslot-value (&whole form object slot-name)
   (let ((name (constant-name-form slot-name)))
@@ -371,26 +393,3 @@ This holds for the calling thread."
           (with-encoded (frame (left encode o1) (right encode o2))
             (%is left right same)))
         (= 1 (cffi:mem-ref same :int32)))))
-
-;;; The GIL
-
-(defun call-with-gil (function)
-  "Call FUNCTION with the GIL held by this thread."
-  (check-status (call-when-running (lambda () (%gil-acquire))))
-  (unwind-protect (funcall function)
-    (%gil-release)))
-
-(defmacro with-python-gil (&body body)
-  "Evaluate BODY with the GIL held: the calls in it are cheaper, those of other threads wait.
-
-Never needed for correctness. BODY should not wait for other threads that call Python."
-  `(call-with-gil (lambda () ,@body)))
-
-;;; Floating point
-
-(defmacro with-float-traps-masked (&body body)
-  "Evaluate BODY with the floating-point traps of this thread off: 1/0 gives an infinity, and so on.
-
-Never needed for correctness: Python always runs so, and Lisp's traps are put back after every call.
-Switching them costs about as much as a short call, which is saved for the calls in BODY."
-  `(pyrite/port:with-float-traps-masked ,@body))

@@ -44,6 +44,12 @@ is, when it is in a container.")
 (define-condition malformed-keywords (pyrite-error program-error) ()
   (:documentation "The arguments of a call from the first keyword on are no plist of keywords."))
 
+(define-condition malformed-slice (pyrite-error program-error) ()
+  (:documentation "A list that begins with SLICE has not one to three arguments."))
+
+(define-condition malformed-chain (pyrite-error program-error) ()
+  (:documentation "What was given to CHAIN is no chain, or one that cannot be assigned to."))
+
 (define-condition python-not-found (pyrite-error) ()
   (:documentation "There is no Python to start, or none that can be embedded."))
 
@@ -58,7 +64,10 @@ is, when it is in a container.")
 
 (defun fail (class control &rest arguments)
   "Signal a condition of CLASS, a PYRITE-ERROR, whose report is CONTROL formatted with ARGUMENTS."
-  (error class :message (apply #'format nil control arguments)))
+  ;; What is wrong may be endless, or large.
+  (let ((message (let ((*print-circle* t) (*print-length* 10) (*print-level* 5) (*print-readably* nil))
+                   (apply #'format nil control arguments))))
+    (error class :message message)))
 
 (setf (documentation 'pyerror-type 'function)
       "The qualified name of the type of the Python exception in a PYERROR, a string."

@@ -55,6 +55,7 @@
     (ratio (encode-ratio value cell frame) t)
     (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))
+    (slice nil)
     ((satisfies pythonized-p) (encode-pythonized value cell frame))
     (function (lend-object value +lent-function+ cell frame) t)
     (t (lend-object value +lent-object+ cell frame) t)))
@@ -219,6 +220,13 @@ arithmetic on a NaN may trap."
          (loop for item in value
                for place of-type address from cells by +value-size+
                do (item item place))))
+      (slice
+       (let* ((cells (allocate-cells frame 3)) (place cells))
+         (declare (type address place))
+         (items +slice+ 3 cells)
+         (dolist (part (slice-parts value))
+           (item (or part +py-none+) place)
+           (incf place +value-size+))))
       (vector
        (let* ((count (length value)) (cells (allocate-cells frame count)))
          (items +list+ count cells)

@@ -14,7 +14,7 @@
                                              :count length :encoding :utf-8)))))
 
 (defun last-error ()
-  "The type name, message and exception (a wrapper or NIL) of this thread's last failure, which is
+  "The type name, message, exception (a wrapper or NIL) and kind of this thread's last failure, which is
 forgotten: from now on only the wrapper keeps the exception alive, with all that it refers to."
   (cffi:with-foreign-pointer (error +error-size+)
     (%error-last error 0)
@@ -22,24 +22,27 @@ forgotten: from now on only the wrapper keeps the exception alive, with all that
       (multiple-value-prog1
           (values (foreign-text error +error-type-name+)
                   (foreign-text error +error-message+)
-                  (unless (zerop handle) (make-wrapper handle)))
+                  (unless (zerop handle) (make-wrapper handle))
+                  (cffi:mem-ref error :uint32 +error-kind+))
         (%error-clear)))))
 
 (defun host-error-p (type)
   "True when TYPE is the name of the type of an exception that stands for something in Lisp."
   (member type '("_pyrite.HostError" "_pyrite.HostUnwind") :test #'string=))
 
+(defun fail-stale ()
+  (fail 'stale-object
+        "The Python object is gone: Python was stopped, or the image restarted, after it was made."))
+
 (defun signal-status (status)
   "Signal the condition for STATUS, which a call of this thread just returned."
-  (multiple-value-bind (type message exception) (last-error)
+  (multiple-value-bind (type message exception kind) (last-error)
     (case status
       (#.+python-error+
        (when (and exception (host-error-p type))
          (signal-host-error exception))
-       (error 'simple-pyerror :type type :message message :value exception))
-      (#.+stale-handle+
-       (fail 'stale-object
-             "The Python object is gone: Python was stopped, or the image restarted, after it was made."))
+       (error (exception-class kind) :type type :message message :value exception))
+      (#.+stale-handle+ (fail-stale))
       ((#.+circular+ #.+too-deep+ #.+changed+ #.+invalid-text+ #.+invalid-array+ #.+invalid-tag+)
        (fail 'conversion-error "~A" message))
       ((#.+start-failed+ #.+unsupported-python+)

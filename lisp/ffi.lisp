@@ -18,7 +18,7 @@
   (+none+ 1) (+bool+ 2) (+int+ 3) (+float+ 4) (+utf8+ 5) (+latin1+ 6) (+ucs4+ 7) (+bigint+ 8)
   (+list+ 9) (+tuple+ 10) (+dict+ 11) (+handle+ 12) (+name+ 13) (+bytes+ 14) (+array+ 15)
   (+single+ 16) (+utf32+ 17) (+complex+ 18) (+fraction+ 19)
-  (+character+ 20) (+path+ 21) (+loan+ 22) (+host+ 23))
+  (+character+ 20) (+path+ 21) (+loan+ 22) (+host+ 23) (+slice+ 24))
 
 ;;; Kinds of loans
 (define-numbers (+lent-object+ 1) (+lent-function+ 2) (+lent-array+ 3))
@@ -58,7 +58,7 @@
   (+result-size+ 512) (+result-memory+ 16) (+result-scratch+ 24)
   (+array-size+ 24) (+array-dimensions+ 8) (+array-rank+ 16) (+array-element+ 20)
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
-  (+error-exception+ 56)
+  (+error-exception+ 56) (+error-kind+ 4)
   (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
   (+start-options-flags+ 40)
   (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-host+ 32) (+loan-kept+ 48)
@@ -133,6 +133,20 @@
 
 (define-foreign %setattr "pyr_setattr" :uint32 ((object :pointer) (name :pointer) (value :pointer))
   "Set an attribute.")
+
+(define-foreign %getitem "pyr_getitem" :uint32
+    ((object :pointer) (key :pointer) (flags :uint32) (out :pointer))
+  "An item.")
+
+(define-foreign %setitem "pyr_setitem" :uint32 ((object :pointer) (key :pointer) (value :pointer))
+  "Set an item.")
+
+(define-foreign %iter "pyr_iter" :uint32 ((value :pointer) (flags :uint32) (out :pointer))
+  "An iterator.")
+
+(define-foreign %next "pyr_next" :uint32
+    ((iterator :pointer) (flags :uint32) (out :pointer) (more :pointer))
+  "The next item of an iterator.")
 
 (define-foreign %convert "pyr_convert" :uint32 ((value :pointer) (flags :uint32) (out :pointer))
   "Turn a handle into a value, or a value into a handle.")

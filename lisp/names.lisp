@@ -70,6 +70,10 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
           (setf (get symbol 'name) (find-name (pythonize-name symbol))))
       (find-name (pythonize-name symbol))))
 
+(defmacro bridge-name (function)
+  "The NAME, found once, of FUNCTION of bridge.py, a literal string."
+  `(load-time-value (find-name ,(concatenate 'string "_pyrite." function)) t))
+
 (deftype name-designator ()
   "What names something in Python: a string as it stands, or a symbol by PYTHONIZE-NAME."
   '(or string symbol))

@@ -20,13 +20,44 @@
    #:pythonize #:*pythonizers* #:with-pythonizers
    #:define-lispifier #:*lispifiers* #:with-lispifiers
    #:*print-pyobject* #:*print-pyobject-wrapper-identity*
+   ;; Items, chains, operators
+   #:pyref #:slice #:chain #:chain*
+   #:py+ #:py- #:py* #:py/ #:py// #:py% #:py** #:py@ #:py= #:py/= #:py< #:py<= #:py> #:py>=
+   #:py-logand #:py-logior #:py-logxor #:py-lognot #:py<< #:py>>
+   #:py-not #:py-bool #:py-and #:py-or #:py-len #:py-in
+   ;; Iteration and contexts
+   #:map-pyiterable #:do-pyiterable #:pyfor #:with-pycontext
+   ;; Looking into objects
+   #:pyhelp #:pymethod-list #:pyslot-list #:pytype-of #:pyisinstance
    ;; Names
    #:pythonize-name #:lispify-name
    ;; Threads
    #:with-python-gil #:with-float-traps-masked
    ;; Conditions
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
+   #:pyerror-cause #:pyerror-notes
    #:simple-pyerror
+   ;; Python's own exceptions
+   #:py-arithmetic-error #:py-assertion-error #:py-attribute-error #:py-base-exception
+   #:py-base-exception-group #:py-blocking-io-error #:py-broken-pipe-error #:py-buffer-error
+   #:py-bytes-warning #:py-child-process-error #:py-connection-aborted-error #:py-connection-error
+   #:py-connection-refused-error #:py-connection-reset-error #:py-deprecation-warning
+   #:py-encoding-warning #:py-eof-error #:py-exception #:py-exception-group #:py-file-exists-error
+   #:py-file-not-found-error #:py-floating-point-error #:py-future-warning #:py-generator-exit
+   #:py-import-error #:py-import-warning #:py-indentation-error #:py-index-error
+   #:py-interrupted-error #:py-is-a-directory-error #:py-key-error #:py-keyboard-interrupt
+   #:py-lookup-error #:py-memory-error #:py-module-not-found-error #:py-name-error
+   #:py-not-a-directory-error #:py-not-implemented-error #:py-os-error #:py-overflow-error
+   #:py-pending-deprecation-warning #:py-permission-error #:py-process-lookup-error
+   #:py-python-finalization-error #:py-recursion-error #:py-reference-error #:py-resource-warning
+   #:py-runtime-error #:py-runtime-warning #:py-stop-async-iteration #:py-stop-iteration
+   #:py-syntax-error #:py-syntax-warning #:py-system-error #:py-system-exit #:py-tab-error
+   #:py-timeout-error #:py-type-error #:py-unbound-local-error #:py-unicode-decode-error
+   #:py-unicode-encode-error #:py-unicode-error #:py-unicode-translate-error #:py-unicode-warning
+   #:py-user-warning #:py-value-error #:py-warning #:py-zero-division-error #:py-io-error
+   #:py-environment-error
+   ;; What goes wrong on the way
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:conversion-error-place
-   #:malformed-keywords #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error))
+   #:malformed-keywords #:malformed-chain #:malformed-slice
+   #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error))

@@ -22,12 +22,14 @@
                              (:file "ecl" :if-feature :ecl)
                              (:file "ccl" :if-feature :ccl)))
                (:file "conditions")
+               (:file "exceptions")
                (:file "python")
                (:file "library")
                (:file "ffi")
                (:file "names")
                (:file "wrapper")
                (:file "conversions")
+               (:file "slices")
                (:file "frame")
                (:file "errors")
                (:file "place")
@@ -40,6 +42,13 @@
                (:file "call")
                (:file "workers")
                (:file "callbacks")
+               (:file "gil")
+               (:file "items")
+               (:file "chain")
+               (:file "operators")
+               (:file "inspect")
+               (:file "context")
+               (:file "iteration")
                (:file "interpreter")
                (:file "import")
                (:file "eval")
@@ -51,9 +60,15 @@
                (:file "defpymodule"))
   :in-order-to ((test-op (test-op "pyrite/test"))))
 
+(defsystem "pyrite/iterate"
+  :description "The clause PYFOR of ITERATE."
+  :depends-on ("pyrite" "iterate")
+  :pathname "iterate/"
+  :components ((:file "pyfor")))
+
 (defsystem "pyrite/test"
   :description "Tests of Pyrite. tests/run.lisp runs one suite a process, with a time limit."
-  :depends-on ("pyrite" "fiveam")
+  :depends-on ("pyrite" "pyrite/iterate" "fiveam")
   :pathname "../tests/lisp/"
   :serial t
   :components ((:file "package")
@@ -79,6 +94,13 @@
                (:file "defpyfun")
                (:file "defpymodule")
                (:file "errors")
+               (:file "exceptions")
+               (:file "items")
+               (:file "chain")
+               (:file "operators")
+               (:file "inspect")
+               (:file "context")
+               (:file "iteration")
                (:file "threads")
                (:file "image")
                (:file "docs")

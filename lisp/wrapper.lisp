@@ -30,6 +30,14 @@ LOAD-FORM is used when the wrapper is dumped into a compiled file."
     (pyrite/port:finalize-handle wrapper handle #'release-handle)
     wrapper))
 
+(defstruct (temporary (:include pyobject-wrapper) (:constructor make-temporary (handle)) (:copier nil))
+  "A Python object that a function of ours keeps until it is done: no finalizer knows the handle.")
+
+(defun release-temporary (value)
+  "Give back the handle of VALUE if it is a TEMPORARY."
+  (when (temporary-p value)
+    (%release (pyobject-wrapper-handle value))))
+
 (defstruct (py-constant (:constructor make-py-constant (python)) (:copier nil))
   "A Python value that has one Lisp object."
   (python "" :type string :read-only t))

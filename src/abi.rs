@@ -61,7 +61,7 @@ pub const PYR_INVALID_ARRAY: pyr_status = 17;
 /// A flag that this library does not know, or a reserved field that is not 0.
 pub const PYR_INVALID_FLAGS: pyr_status = 18;
 
-/// How deep containers may be nested in a conversion; 1000 in the key of a dict.
+/// How deep containers may be nested in a conversion; 1000 in the key of a dict and in a slice.
 pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
 
 /// A reference to a Python object: an integer, never a pointer. 0 is no handle.
@@ -129,6 +129,9 @@ pub const PYR_LOAN: pyr_tag = 22;
 /// What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. Until the
 /// result is freed, Python has not let go of it.
 pub const PYR_HOST: pyr_tag = 23;
+/// A slice: `of.items`, the cells of its start, stop and step, `PYR_NONE` for one that is not given. `aux`
+/// is 3. Arguments only: a slice in a result is a handle.
+pub const PYR_SLICE: pyr_tag = 24;
 
 /// The element type of an array.
 pub type pyr_element = u32;
@@ -194,7 +197,7 @@ pub union pyr_payload {
     pub bytes: *const u8,
     /// For `PYR_UCS4`, `PYR_UTF32` and `PYR_PATH`. NULL is allowed when `aux` is 0.
     pub points: *const u32,
-    /// For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT` and `PYR_FRACTION`. NULL is allowed when `aux` is 0.
+    /// For `PYR_LIST`, `PYR_TUPLE`, `PYR_DICT`, `PYR_FRACTION` and `PYR_SLICE`. NULL is allowed when `aux` is 0.
     pub items: *const pyr_value,
     /// For `PYR_COMPLEX`: two numbers.
     pub reals: *const f64,
@@ -248,8 +251,9 @@ pub struct pyr_result {
 pub struct pyr_error {
     /// The status that the failing call returned.
     pub status: pyr_status,
-    /// 0.
-    pub reserved: u32,
+    /// Which of Python's builtin exception classes the exception is of, or inherits from: the nearest one,
+    /// such as `PYR_KIND_VALUE_ERROR`. 0 when no Python exception was raised.
+    pub kind: u32,
     /// The exception's qualified type name, such as `ValueError` or `json.decoder.JSONDecodeError`;
     /// empty when no Python exception was raised.
     pub type_name: *const u8,

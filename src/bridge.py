@@ -8,6 +8,12 @@ import sys
 import traceback
 import types
 
+# Operators, which the host calls as `_pyrite.add` and so on, whatever __main__ has under these names.
+from operator import (
+    add, and_, contains, eq, floordiv, ge, gt, inv, le, lshift, lt, matmul, mod, mul, ne, neg, not_, or_,
+    pos, pow, rshift, sub, truediv, truth, xor,
+)
+
 main = sys.modules["__main__"].__dict__
 
 
@@ -136,8 +142,18 @@ def execute(source, names, values):
             main.pop(name, None)
 
 
+# The numbers of the builtin exceptions by their identities: a class's own __eq__ is not asked.
+KINDS = {}
+
+
+def kind_of(cls):
+    """The number of the builtin exception that `cls` is, or that is nearest among its bases."""
+    bases = type.__dict__["__mro__"].__get__(cls)
+    return next(KINDS[id(base)] for base in bases if id(base) in KINDS)
+
+
 def describe(exception):
-    """The qualified type name and the message of `exception`, whatever its __str__ does."""
+    """The qualified type name, the message and the kind of `exception`, whatever its methods do."""
     kind = type(exception)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
@@ -146,7 +162,7 @@ def describe(exception):
         message = str(exception)
     except BaseException as error:
         message = "<its __str__ raised %s>" % type(error).__name__
-    return name, message
+    return name, message, kind_of(kind)
 
 
 def format_exception(exception):
@@ -196,6 +212,103 @@ def reset():
     gc.collect()
 
 
+def context(manager):
+    """A context manager at work: the first item is what it is entered with, and there is no second."""
+    with manager as value:
+        yield value
+
+
+enter = next
+
+
+def leave(context, exception):
+    """Leave `context`, with an exception, the text of a host's error, or None; whether it goes no further."""
+    if exception is None:
+        return next(context, None) is None
+    if isinstance(exception, str):
+        exception = RuntimeError(exception)
+    trace = exception.__traceback__
+    try:
+        context.throw(exception)
+    except StopIteration:
+        return True
+    except BaseException as raised:
+        # A generator turns the one exception that it cannot raise into the cause of another.
+        if raised is not exception and not (
+            isinstance(exception, StopIteration) and raised.__cause__ is exception
+        ):
+            raise
+    exception.__traceback__ = trace
+    return False
+
+
+length = len
+type_of = type
+is_instance = isinstance
+
+
+def notes(exception):
+    """The notes that were added to `exception`."""
+    return [str(note) for note in getattr(exception, "__notes__", None) or ()]
+
+
+def attributes(thing, methods):
+    """The names of `thing`'s attributes: of those that can be called, or of the others."""
+
+    def can_be_called(name):
+        try:
+            return callable(getattr(thing, name))
+        except Exception:
+            return False
+
+    return [name for name in dir(thing) if can_be_called(name) == methods]
+
+
+def named(name):
+    """What the dotted `name` means, which may be in a module that is not imported yet."""
+    import pydoc
+
+    first, *rest = name.split(".")
+    try:
+        value = main[first] if first in main else getattr(builtins, first)
+        for part in rest:
+            value = getattr(value, part)
+        return value
+    except AttributeError:
+        return pydoc.locate(name)
+
+
+def help_on_topic(word):
+    """What help() prints of `word` when it is one of its topics, else None."""
+    import io
+    import pydoc
+
+    helper = pydoc.Helper(None, io.StringIO())
+    lists = ("topics", "keywords", "symbols", "modules")
+    if word not in lists and not any(word in table for table in (helper.topics, helper.keywords, helper.symbols)):
+        return None
+    # A topic's text goes to a pager, whatever the helper's output is.
+    pager, pydoc.pager = pydoc.pager, lambda text, title="": helper.output.write(text)
+    try:
+        helper.help(word)
+    finally:
+        pydoc.pager = pager
+    return helper.output.getvalue()
+
+
+def help_text(thing):
+    """What help() prints of `thing`: an object, a name, or one of help's topics."""
+    import pydoc
+
+    if isinstance(thing, str):
+        value = named(thing)
+        if value is None and thing != "None":
+            text = help_on_topic(thing)
+            return text or "No Python documentation found for %r.\n" % thing
+        thing = value
+    return pydoc.render_doc(thing, "Help on %s:", renderer=pydoc.plaintext)
+
+
 def contiguous(array, dtype):
     """`array` in C order, native byte order and without gaps: itself, or a copy; of `dtype` if not None."""
     import numpy
@@ -220,8 +333,14 @@ def fraction(numerator, denominator):
     return Fraction(numerator, denominator)
 
 
-def started():
-    """What the host needs to be so: no signal handler of ours in its way, its output not lost."""
+def started(kinds):
+    """What the host needs to be so: no signal handler of ours in its way, its output not lost.
+
+    `kinds` are the names of the builtin exceptions, also of those that this Python does not have.
+    """
+    for number, name in enumerate(kinds, 1):
+        if hasattr(builtins, name):
+            KINDS[id(getattr(builtins, name))] = number
     main["sys"] = sys
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None:

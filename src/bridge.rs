@@ -4,11 +4,11 @@ use std::cell::UnsafeCell;
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::loan;
+use crate::{kind, loan};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -18,6 +18,9 @@ const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("brid
 /// What every call needs at hand. Set once, when Python starts; the interpreter never ends.
 struct Roots {
     bridge: *mut ffi::PyObject,
+    /// The bridge's module and its interned name.
+    module: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
     main: *mut ffi::PyObject,
     builtins: *mut ffi::PyObject,
     modules: *mut ffi::PyObject,
@@ -33,6 +36,8 @@ unsafe impl Sync for RootCell {}
 
 static ROOTS: RootCell = RootCell(UnsafeCell::new(Roots {
     bridge: std::ptr::null_mut(),
+    module: std::ptr::null_mut(),
+    name: std::ptr::null_mut(),
     main: std::ptr::null_mut(),
     builtins: std::ptr::null_mut(),
     modules: std::ptr::null_mut(),
@@ -64,16 +69,31 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
         let (character, path) = (kind("Character")?, kind("Path")?);
         loan::add_types(&module)?;
+        let module = module.into_ptr();
         *ROOTS.0.get() = Roots {
             character,
             path,
-            bridge: ffi::PyModule_GetDict(module.into_ptr()),
+            bridge: ffi::PyModule_GetDict(module),
+            module,
+            name: ffi::PyUnicode_InternFromString(c"_pyrite".as_ptr()),
             main: ffi::PyModule_GetDict(main),
             builtins: ffi::PyEval_GetBuiltins(),
             modules: ffi::PyImport_GetModuleDict(),
         };
     }
-    call(py, "started", ()).map(drop)
+    call(py, "started", (PyTuple::new(py, kind::NAMES)?,)).map(drop)
+}
+
+/// The module of `bridge.py`.
+pub(crate) fn module(py: Python<'_>) -> Bound<'_, PyAny> {
+    // SAFETY: attached; the module lives for good.
+    unsafe { Bound::from_borrowed_ptr(py, roots().module) }
+}
+
+/// The interned name of the module of `bridge.py`, borrowed for good.
+#[inline]
+pub(crate) fn name() -> *mut ffi::PyObject {
+    roots().name
 }
 
 /// The dictionary of `__main__`, borrowed for good.
@@ -130,15 +150,18 @@ pub(crate) fn call<'py>(
     Ok(function.call1(arguments)?)
 }
 
-/// The type name and message of `exception`. Never fails, and leaves no error behind.
-pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String) {
+/// The type name, message and kind of `exception`. Never fails, and leaves no error behind.
+pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String, u32) {
     let py = exception.py();
-    let described = call(py, "describe", (exception,))
-        .and_then(|pair| Ok((lossy(&pair.get_item(0)?), lossy(&pair.get_item(1)?))));
+    let described = call(py, "describe", (exception,)).and_then(|description| {
+        let text = |index: usize| Ok::<_, Fault>(lossy(&description.get_item(index)?));
+        Ok((text(0)?, text(1)?, description.get_item(2)?.extract()?))
+    });
     described.unwrap_or_else(|_| {
         // SAFETY: attached.
         unsafe { ffi::PyErr_Clear() };
-        ("Exception".to_owned(), "<it cannot be described>".to_owned())
+        let message = "<it cannot be described>".to_owned();
+        ("Exception".to_owned(), message, kind::PYR_KIND_BASE_EXCEPTION)
     })
 }
 

@@ -17,7 +17,7 @@ use crate::{array, bridge, loan, names, numbers, objects, text};
 pub(crate) fn value<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
     match cell.tag {
         PYR_INT | PYR_FLOAT => number(py, cell),
-        PYR_LIST | PYR_TUPLE | PYR_DICT | PYR_ARRAY if is_container(cell)? => container(py, cell),
+        PYR_LIST | PYR_TUPLE | PYR_DICT | PYR_SLICE | PYR_ARRAY if is_container(cell)? => container(py, cell),
         _ => leaf(py, cell),
     }
 }
@@ -79,7 +79,7 @@ fn big_integer<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, 
 #[inline]
 fn is_container(cell: &pyr_value) -> Result<bool, Fault> {
     match cell.tag {
-        PYR_LIST | PYR_TUPLE | PYR_DICT => Ok(true),
+        PYR_LIST | PYR_TUPLE | PYR_DICT | PYR_SLICE => Ok(true),
         PYR_ARRAY => Ok(array_of(cell)?.element == PYR_OBJECT),
         _ => Ok(false),
     }
@@ -101,21 +101,24 @@ struct Frame<'py, 'a> {
     key: Option<Bound<'py, PyAny>>,
     /// For an array of objects, which is a list until it is whole: its dimensions.
     shape: Option<&'a [usize]>,
-    /// How deep inside the key of a dict this is; 0 when it is in none.
-    key_depth: u32,
+    /// Whether this is a slice, which is a tuple until it is whole.
+    is_slice: bool,
+    /// How deep inside the key of a dict, or inside a slice, this is; 0 when it is in none.
+    inside: u32,
 }
 
-/// How deep the key of a dict may be nested: Python's hash of a tuple is recursive.
-const MAXIMUM_KEY_DEPTH: u32 = 1000;
+/// How deep the key of a dict, or a slice, may be nested: Python's hash of a tuple is recursive, and so is
+/// its way of freeing a slice.
+const MAXIMUM_INSIDE: u32 = 1000;
 
 fn too_deep(what: &str) -> Fault {
     Fault::new(PYR_TOO_DEEP, format!("{what} nested too deeply"))
 }
 
 impl<'py, 'a> Frame<'py, 'a> {
-    fn new(py: Python<'py>, cell: &'a pyr_value, key_depth: u32) -> Result<Self, Fault> {
-        if key_depth > MAXIMUM_KEY_DEPTH {
-            return Err(too_deep("the key of a dict is"));
+    fn new(py: Python<'py>, cell: &'a pyr_value, inside: u32) -> Result<Self, Fault> {
+        if inside > MAXIMUM_INSIDE {
+            return Err(too_deep("the key of a dict, or a slice, is"));
         }
         // SAFETY: the tag says which pointer was set, and to how many cells; NULL is refused.
         let (items, length, shape) = unsafe {
@@ -124,6 +127,8 @@ impl<'py, 'a> Frame<'py, 'a> {
                 let (shape, count) = array::shape(array)?;
                 let items = slice(array.data.cast(), count, "the data of an array")?;
                 (items, count, Some(shape))
+            } else if cell.tag == PYR_SLICE && cell.aux != 3 {
+                return Err(Fault::new(PYR_INVALID_TAG, "a slice is start, stop and step"));
             } else {
                 let length = cell.aux as usize;
                 let cells = if cell.tag == PYR_DICT { length * 2 } else { length };
@@ -134,7 +139,11 @@ impl<'py, 'a> Frame<'py, 'a> {
                 )
             }
         };
-        let tag = if shape.is_some() { PYR_LIST } else { cell.tag };
+        let tag = match cell.tag {
+            PYR_ARRAY => PYR_LIST,
+            PYR_SLICE => PYR_TUPLE,
+            tag => tag,
+        };
         // SAFETY: attached.
         let container = own(py, unsafe {
             match tag {
@@ -147,16 +156,18 @@ impl<'py, 'a> Frame<'py, 'a> {
             container,
             tag,
             shape,
+            is_slice: cell.tag == PYR_SLICE,
             items,
             next: 0,
             key: None,
-            key_depth,
+            inside,
         })
     }
 
     /// What the cell stands for, all its items being in.
     fn finish(self) -> Result<Bound<'py, PyAny>, Fault> {
         match self.shape {
+            None if self.is_slice => slice_of(&self.container),
             None => Ok(self.container),
             Some(shape) => {
                 let py = self.container.py();
@@ -165,11 +176,11 @@ impl<'py, 'a> Frame<'py, 'a> {
         }
     }
 
-    /// The key depth of a container that is the next item.
-    fn inner_key_depth(&self) -> u32 {
+    /// How deep inside a key or slice a container is that is the next item.
+    fn inner_inside(&self) -> u32 {
         let is_key = self.tag == PYR_DICT && self.key.is_none();
-        if is_key || self.key_depth > 0 {
-            self.key_depth + 1
+        if is_key || self.is_slice || self.inside > 0 {
+            self.inside + 1
         } else {
             0
         }
@@ -197,6 +208,15 @@ impl<'py, 'a> Frame<'py, 'a> {
     }
 }
 
+/// The slice of the three items in the tuple `parts`.
+fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the tuple was made with three items, which it keeps alive.
+    own(parts.py(), unsafe {
+        let part = |index| ffi::PyTuple_GetItem(parts.as_ptr(), index);
+        ffi::PySlice_New(part(0), part(1), part(2))
+    })
+}
+
 /// The container that `root` holds.
 fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
     let mut outer: Vec<Frame<'py, '_>> = Vec::new();
@@ -206,7 +226,7 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
         let mut inner = None;
         while let Some(cell) = items.get(frame.next) {
             if is_container(cell)? {
-                inner = Some(Frame::new(py, cell, frame.inner_key_depth())?);
+                inner = Some(Frame::new(py, cell, frame.inner_inside())?);
                 break;
             }
             let item = leaf(py, cell)?;

@@ -79,6 +79,8 @@ pub(crate) fn check(result: std::ffi::c_int) -> Result<std::ffi::c_int, Fault> {
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) status: pyr_status,
+    /// One of the numbers in `kind.rs`, or 0.
+    pub(crate) kind: u32,
     pub(crate) type_name: String,
     pub(crate) message: String,
     pub(crate) traceback: String,
@@ -119,9 +121,10 @@ impl Record {
     }
 
     fn of_exception(exception: Bound<'_, PyAny>) -> Self {
-        let (type_name, message) = bridge::describe(&exception);
+        let (type_name, message, kind) = bridge::describe(&exception);
         Self {
             status: PYR_PYTHON_ERROR,
+            kind,
             type_name,
             message,
             traceback: String::new(),

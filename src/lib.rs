@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod api;
+pub mod kind;
 
 mod array;
 mod ask;

@@ -281,7 +281,7 @@ fn array<'py>(py: Python<'py>, loan: *mut pyr_loan, lent: &pyr_loan) -> Result<B
 }
 
 /// What of the host's `object` is: its id and kind.
-pub(crate) fn of_python(object: &Bound<'_, PyAny>) -> Option<(u64, pyr_kind)> {
+pub(crate) fn of_python(object: &Bound<'_, PyAny>) -> Option<(u64, pyr_loan_kind)> {
     let kind = object.get_type_ptr();
     let py = object.py();
     let kind = if kind == py.get_type::<Object>().as_type_ptr() {

@@ -1,7 +1,8 @@
 //! Names: what a host calls things by, prepared once.
 //!
 //! A dotted name is kept as its interned parts and looked up afresh at each use, so a redefinition is
-//! always seen: first part in `__main__`, then in builtins, the rest by attribute. What is before a colon
+//! always seen: first part in `__main__`, then in builtins, the rest by attribute. Only `_pyrite` is the
+//! bridge, whatever else has that name. What is before a colon
 //! is a module, found in `sys.modules` and imported when it is not there: `os.path:join` needs no import
 //! in `__main__`. A text that is neither can be an attribute, or be called: then it is source, and its
 //! code is kept.
@@ -316,9 +317,12 @@ impl Name {
         check(unsafe { ffi::PyObject_SetAttr(owner.as_ptr(), last, value.as_ptr()) }).map(drop)
     }
 
-    /// The first part's value, from `__main__` or builtins.
+    /// The first part's value: from `__main__` or builtins, unless it is the bridge.
     #[inline]
     fn first<'py>(&self, py: Python<'py>, part: *mut ffi::PyObject) -> Result<Bound<'py, PyAny>, Fault> {
+        if part == bridge::name() {
+            return Ok(bridge::module(py));
+        }
         for dictionary in [bridge::main_dict(), bridge::builtins_dict()] {
             // SAFETY: attached; the dictionary lives for good; the borrowed value is owned at once.
             unsafe {

@@ -1,6 +1,9 @@
 //! What is known of a failing call, and by whom.
 
 mod host;
+#[path = "../src/kind.rs"]
+#[allow(dead_code, reason = "only some are asked for by name")]
+mod kind;
 
 use std::sync::Barrier;
 
@@ -63,6 +66,73 @@ fn the_type_is_named_with_its_module() {
             "{source}"
         );
     }
+}
+
+/// The kind of the last failure.
+fn kind_of(source: &str) -> u32 {
+    raise(source);
+    let error = raw_error(0);
+    python().release(error.exception);
+    error.kind
+}
+
+#[test]
+fn the_kind_is_the_nearest_builtin_class() {
+    let python = python();
+    let (mut known, source) = (0, include_str!("../src/kind.rs"));
+    assert!(kind::NAMES.len() >= 68);
+    for (number, name) in (1..).zip(kind::NAMES) {
+        // The constant of that number is called as the class is, in other letters.
+        let line = source
+            .lines()
+            .find(|line| line.ends_with(&format!(": u32 = {number};")));
+        let constant = line.and_then(|line| line.split(':').next()).expect("a constant");
+        assert_eq!(
+            constant
+                .trim_start_matches("pub const PYR_KIND_")
+                .replace('_', "")
+                .to_lowercase(),
+            name.to_lowercase()
+        );
+        let Ok(Value::Handle(class)) = python.get(name) else {
+            continue;
+        };
+        known += 1;
+        // A group of what are not all Exceptions is no ExceptionGroup.
+        let inner = if number == kind::PYR_KIND_BASE_EXCEPTION_GROUP {
+            "KeyboardInterrupt()"
+        } else {
+            "OSError()"
+        };
+        let raising = |class| format!("raise {class}.__new__({class}, 'm', [{inner}])");
+        assert_eq!(kind_of(&raising(name)), number, "{name}");
+        let subclass = format!("class ErrorsSub({name}): pass\n{}", raising("ErrorsSub"));
+        assert_eq!(kind_of(&subclass), number, "a subclass of {name}");
+        python.release(class);
+    }
+    assert!(known >= 60, "{known}");
+    for (source, kind) in [
+        ("import json; json.loads('{')", kind::PYR_KIND_VALUE_ERROR),
+        ("raise IOError", kind::PYR_KIND_OS_ERROR),
+        ("open('/no/such/file')", kind::PYR_KIND_FILE_NOT_FOUND_ERROR),
+        (
+            "class A(KeyError, TypeError): pass\nraise A",
+            kind::PYR_KIND_KEY_ERROR,
+        ),
+        (
+            "class A(Exception): __mro__ = 5\nclass B(A, IndexError): pass\nraise B",
+            kind::PYR_KIND_INDEX_ERROR,
+        ),
+        (
+            "class M(type):\n    def __hash__(self): raise OSError\nclass B(EOFError, metaclass=M): pass\nraise B",
+            kind::PYR_KIND_EOF_ERROR,
+        ),
+        ("import sys; sys.exit()", kind::PYR_KIND_SYSTEM_EXIT),
+    ] {
+        assert_eq!(kind_of(source), kind, "{source}");
+    }
+    python.convert(Value::Handle(0), 0).expect_err("no handle");
+    assert_eq!(raw_error(0).kind, 0);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn layouts() -> Vec<(String, usize)> {
         pyr_value { tag, aux, of }
         pyr_result { value, memory, scratch }
         pyr_error {
-            status, reserved, type_name, type_name_length, message, message_length, traceback,
+            status, kind, type_name, type_name_length, message, message_length, traceback,
             traceback_length, exception
         }
         pyr_host { size, release }

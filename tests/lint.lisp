@@ -13,7 +13,7 @@
   (uiop:pathname-parent-directory-pathname (uiop:pathname-directory-pathname *load-truename*)))
 
 (defparameter *systems*
-  (append '("pyrite" "pyrite/test")
+  (append '("pyrite" "pyrite/iterate" "pyrite/test")
           (when (uiop:file-exists-p (merge-pathnames "bench/bench.lisp" *project*)) '("pyrite/bench")))
   "The systems to compile.")
 

@@ -96,6 +96,145 @@ fn items_are_read_and_set() {
 }
 
 #[test]
+fn a_slice_crosses_as_its_three_cells() {
+    let python = python();
+    let slice = |start, stop, step| Value::Slice(Box::new([start, stop, step]));
+    let none = || Value::None;
+    for (value, repr) in [
+        (slice(none(), none(), none()), "slice(None, None, None)"),
+        (slice(int(1), int(-1), none()), "slice(1, -1, None)"),
+        (
+            slice(text("a"), Value::Tuple(vec![int(1), text("b")]), ints([2])),
+            "slice('a', (1, 'b'), [2])",
+        ),
+        (
+            Value::List(vec![
+                Value::Tuple(vec![slice(int(0), none(), int(2)), int(3)]),
+                ints([]),
+            ]),
+            "[(slice(0, None, 2), 3), []]",
+        ),
+        (
+            slice(slice(int(1), int(2), int(3)), none(), none()),
+            "slice(slice(1, 2, 3), None, None)",
+        ),
+    ] {
+        assert_eq!(python.call("repr", &[value]).expect("any value"), text(repr));
+    }
+    assert_eq!(
+        python
+            .getitem(ints([1, 2, 3, 4]), slice(none(), none(), int(-2)), 0)
+            .expect("a list"),
+        ints([4, 2])
+    );
+    let list = python.remote("[1, 2, 3, 4]");
+    python
+        .setitem(&list, slice(int(1), int(3), none()), ints([]))
+        .expect("a list");
+    assert_eq!(python.convert(&list, 0).expect("a list"), ints([1, 4]));
+    for (aux, status) in [
+        (2, PYR_INVALID_TAG),
+        (4, PYR_INVALID_TAG),
+        (0, PYR_INVALID_TAG),
+        (3, PYR_NULL_ARGUMENT),
+    ] {
+        let bare = Value::Bare { tag: PYR_SLICE, aux };
+        assert_eq!(
+            python.call("repr", &[bare]).expect_err("no slice").status,
+            status,
+            "{aux}"
+        );
+    }
+}
+
+/// What making `depth` slices, each but the first the start of another, returns.
+fn nest_slices(depth: usize) -> pyr_status {
+    let python = python();
+    let mut cells = vec![pyr_value::integer(PYR_NONE, 0); 3 * depth + 1];
+    let address = cells.as_mut_ptr();
+    for index in 0..depth {
+        let slice = &mut cells[3 * index + 3];
+        (slice.tag, slice.aux) = (PYR_SLICE, 3);
+        // SAFETY: inside the vector, which stays where it is.
+        slice.of.items = unsafe { address.add(3 * index) };
+    }
+    let mut result = std::mem::MaybeUninit::<pyr_result>::zeroed();
+    // SAFETY: the cells live until the call returns; the result is written, or all zero.
+    unsafe {
+        let status = (python.api.pyr_convert)(address.add(3 * depth), PYR_REMOTE, result.as_mut_ptr());
+        python.release(result.assume_init().value.of.handle);
+        status
+    }
+}
+
+#[test]
+fn slices_are_nested_to_a_limit() {
+    for depth in [1, 2, 1000] {
+        assert_eq!(nest_slices(depth), PYR_OK, "{depth}");
+    }
+    for depth in [1002, 100_000] {
+        assert_eq!(nest_slices(depth), PYR_TOO_DEEP, "{depth}");
+    }
+}
+
+#[test]
+fn iterators_give_their_items_and_end() {
+    let python = python();
+    let iterator = python.iter(ints([7, 8]), 0).expect("lists can be iterated over");
+    assert!(matches!(iterator, Value::Handle(_)));
+    assert_eq!(python.next(&iterator, 0).expect("an item"), Some(int(7)));
+    assert!(matches!(
+        python.next(&iterator, PYR_REMOTE),
+        Ok(Some(Value::Handle(_)))
+    ));
+    for _ in 0..3 {
+        assert_eq!(python.next(&iterator, 0).expect("the end"), None);
+    }
+    python
+        .exec("def objects_numbers():\n    yield None\n    yield (1, [2])\n    raise KeyError('inside')")
+        .expect("a generator");
+    let numbers = python.remote("objects_numbers()");
+    let generator = python.iter(&numbers, 0).expect("generators, too");
+    assert_eq!(python.next(&generator, 0).expect("an item"), Some(Value::None));
+    assert_eq!(
+        python.next(&generator, 0).expect("an item"),
+        Some(Value::Tuple(vec![int(1), ints([2])]))
+    );
+    assert_eq!(
+        &*python.next(&generator, 0).expect_err("it raises").type_name,
+        "KeyError"
+    );
+    assert_eq!(python.next(&generator, 0).expect("it is over"), None);
+    for (failure, part) in [
+        (python.iter(5, 0).expect_err("not iterable"), "not iterable"),
+        (
+            python.next(ints([1]), 0).expect_err("a list is none"),
+            "'list' object is not an iterator",
+        ),
+    ] {
+        assert_eq!(&*failure.type_name, "TypeError");
+        assert!(failure.message.contains(part), "{}", failure.message);
+    }
+}
+
+#[test]
+fn the_bridge_has_its_name_to_itself() {
+    let python = python();
+    python.set("_pyrite", 5).expect("a global");
+    let name = Value::Name(python.name("_pyrite.fraction").expect("a name"));
+    assert!(matches!(python.get(&name), Ok(Value::Handle(_))));
+    python.exec("del _pyrite").expect("it is a global");
+    assert!(matches!(python.get("_pyrite.fraction"), Ok(Value::Handle(_))));
+    assert_eq!(
+        &*python
+            .eval("_pyrite")
+            .expect_err("source does not see it")
+            .type_name,
+        "NameError"
+    );
+}
+
+#[test]
 fn globals_are_read_and_set_by_name() {
     let python = python();
     python.set("objects_global", ints([1])).expect("any value");

@@ -5,14 +5,14 @@ use std::ffi::c_void;
 use super::{pyr_array, pyr_value};
 
 /// What is lent.
-pub type pyr_kind = u32;
+pub type pyr_loan_kind = u32;
 
 /// Any object: to Python it is opaque, equal to itself only.
-pub const PYR_LENT_OBJECT: pyr_kind = 1;
+pub const PYR_LENT_OBJECT: pyr_loan_kind = 1;
 /// A function, which Python can call.
-pub const PYR_LENT_FUNCTION: pyr_kind = 2;
+pub const PYR_LENT_FUNCTION: pyr_loan_kind = 2;
 /// The memory of an array: to Python it is a numpy array on that memory.
-pub const PYR_LENT_ARRAY: pyr_kind = 3;
+pub const PYR_LENT_ARRAY: pyr_loan_kind = 3;
 
 /// Flag for a loan: Python must not write to the memory.
 pub const PYR_READ_ONLY: u32 = 1;
@@ -112,7 +112,7 @@ pub struct pyr_loan {
     /// The host's number for it, below 2^62.
     pub id: u64,
     /// What it is.
-    pub kind: pyr_kind,
+    pub kind: pyr_loan_kind,
     /// `PYR_READ_ONLY` or 0.
     pub flags: u32,
     /// For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`.

@@ -67,7 +67,7 @@ fn describe(record: &Record, exception: pyr_handle) -> pyr_error {
     };
     pyr_error {
         status: record.status,
-        reserved: 0,
+        kind: record.kind,
         type_name: text(&record.type_name),
         type_name_length: record.type_name.len(),
         message: text(&record.message),

@@ -10,6 +10,7 @@ pub mod call;
 pub mod error;
 pub mod eval;
 pub mod handle;
+pub mod iteration;
 pub mod lifecycle;
 pub mod loan;
 pub mod object;

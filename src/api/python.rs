@@ -28,6 +28,8 @@ pub(crate) struct Symbols {
     pub(crate) from_kind_and_data:
         Option<unsafe extern "C" fn(c_int, *const c_void, Py_ssize_t) -> *mut PyObject>,
     pub(crate) as_utf8: Option<unsafe extern "C" fn(*mut PyObject, *mut Py_ssize_t) -> *const c_char>,
+    /// Exported since 3.8; the library must load into older Pythons, too, to refuse them.
+    iter_check: Option<unsafe extern "C" fn(*mut PyObject) -> c_int>,
     delete_current: Option<unsafe extern "C" fn()>,
     current_state: Option<unsafe extern "C" fn() -> *mut PyThreadState>,
     pub(crate) config_init: Option<unsafe extern "C" fn(*mut c_void)>,
@@ -73,6 +75,7 @@ fn look_up() -> Symbols {
             vectorcall_method: find(c"PyObject_VectorcallMethod"),
             from_kind_and_data: find(c"PyUnicode_FromKindAndData"),
             as_utf8: find(c"PyUnicode_AsUTF8AndSize"),
+            iter_check: find(c"PyIter_Check"),
             delete_current: find(c"PyThreadState_DeleteCurrent"),
             current_state: find(c"PyThreadState_GetUnchecked"),
             config_init: find(c"PyConfig_InitPythonConfig"),
@@ -112,6 +115,18 @@ pub(crate) fn current_thread_state() -> *mut PyThreadState {
     symbols()
         .current_state
         .map_or(std::ptr::null_mut(), |get| unsafe { get() })
+}
+
+/// Whether `object` has what PyIter_Next calls.
+///
+/// # Safety
+/// The thread is attached; the object is alive.
+#[inline]
+pub(crate) unsafe fn is_iterator(object: *mut PyObject) -> bool {
+    // SAFETY: promised by the caller.
+    symbols()
+        .iter_check
+        .is_some_and(|check| unsafe { check(object) } != 0)
 }
 
 /// Delete the current thread state and release the GIL.

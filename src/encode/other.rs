@@ -65,7 +65,7 @@ impl Encoder {
     }
 
     /// The cell of what the host lent; `object` is what keeps Python from letting go of it.
-    fn lent(&mut self, id: u64, kind: pyr_kind, object: Bound<'_, PyAny>) -> pyr_value {
+    fn lent(&mut self, id: u64, kind: pyr_loan_kind, object: Bound<'_, PyAny>) -> pyr_value {
         if !thread::current().is_lent(object.as_ptr()) {
             self.memory().keep(object.into_ptr());
         }

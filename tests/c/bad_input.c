@@ -10,7 +10,7 @@ static void refused(pyr_status expected, pyr_status status, const char *call, co
         printf("    %s gave %u instead of %u\n", call, (unsigned)status, (unsigned)expected);
     }
     CHECK_OK(pyr_error_last(&error, 0));
-    CHECK(error.status == status && error.message_length > 0 && error.reserved == 0);
+    CHECK(error.status == status && error.message_length > 0 && (error.kind != 0) == (status == PYR_PYTHON_ERROR));
     pyr_release(error.exception);
     CHECK(untouched->value.tag == 12345 && untouched->value.of.integer == 54321);
     CHECK(is_true("sum([1, 2]) == 3"));

@@ -8,7 +8,7 @@ static int raises(const char *source, const char *type_name, const char *message
     pyr_value part = cell_text(source);
     int good = CHECK_STATUS(PYR_PYTHON_ERROR, pyr_exec(&part, 1));
     CHECK_OK(pyr_error_last(&error, 1));
-    good &= CHECK(error.status == PYR_PYTHON_ERROR && error.reserved == 0 && error.exception != 0);
+    good &= CHECK(error.status == PYR_PYTHON_ERROR && error.kind != 0 && error.exception != 0);
     good &= CHECK(same_text(type_name, error.type_name, error.type_name_length));
     good &= message == NULL || CHECK(same_text(message, error.message, error.message_length));
     if (!good) {

@@ -50,6 +50,8 @@ api! {
     pyr_setattr: fn(Cell, Cell, Cell) -> pyr_status;
     pyr_getitem: fn(Cell, Cell, u32, Out) -> pyr_status;
     pyr_setitem: fn(Cell, Cell, Cell) -> pyr_status;
+    pyr_iter: fn(Cell, u32, Out) -> pyr_status;
+    pyr_next: fn(Cell, u32, Out, *mut i32) -> pyr_status;
     pyr_convert: fn(Cell, u32, Out) -> pyr_status;
     pyr_str: fn(Cell, u32, Out) -> pyr_status;
     pyr_repr: fn(Cell, u32, Out) -> pyr_status;

@@ -59,7 +59,7 @@ impl Host {
                 PYR_OK
             );
             let error = error.assume_init();
-            assert_eq!(error.reserved, 0);
+            assert_eq!(error.kind == 0, error.type_name_length == 0);
             let text = |data, length| match length {
                 0 => String::new(),
                 _ => String::from_utf8(std::slice::from_raw_parts(data, length).to_vec()).expect("UTF-8"),

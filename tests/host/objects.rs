@@ -34,6 +34,31 @@ impl Host {
         self.binary(self.api.pyr_getitem, object.into(), key.into(), flags)
     }
 
+    /// An iterator over `value`.
+    pub fn iter(&self, value: impl Into<Value>, flags: u32) -> Outcome {
+        let (value, mut arena) = (value.into(), Arena::default());
+        let cell = arena.cell(&value);
+        // SAFETY: the cell lives until the call returns.
+        self.outcome(|out| unsafe { (self.api.pyr_iter)(&raw const cell, flags, out) })
+    }
+
+    /// The next item of `iterator`, or nothing at the end.
+    pub fn next(&self, iterator: impl Into<Value>, flags: u32) -> Result<Option<Value>, Failure> {
+        let (iterator, mut arena, mut more) = (iterator.into(), Arena::default(), -1);
+        let cell = arena.cell(&iterator);
+        // SAFETY: the cell lives until the call returns; `more` is a local. At the end the result is untouched.
+        let item = self.outcome(|out| unsafe {
+            let status = (self.api.pyr_next)(&raw const cell, flags, out, &raw mut more);
+            if more == 0 {
+                (*out).value = pyr_value::integer(PYR_NONE, 0);
+                (*out).memory = std::ptr::null_mut();
+            }
+            status
+        })?;
+        assert!(more == 1 || more == 0 && item == Value::None, "{more} {item:?}");
+        Ok((more == 1).then_some(item))
+    }
+
     fn store(
         &self,
         function: unsafe extern "C" fn(*const pyr_value, *const pyr_value, *const pyr_value) -> pyr_status,

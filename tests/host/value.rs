@@ -26,6 +26,8 @@ pub enum Value {
     /// Two's complement, little-endian.
     Big(Vec<u8>),
     Bytes(Vec<u8>),
+    /// Start, stop and step; an argument only.
+    Slice(Box<[Value; 3]>),
     List(Vec<Self>),
     Tuple(Vec<Self>),
     Dict(Vec<(Self, Self)>),
@@ -141,6 +143,10 @@ impl Arena {
             Value::Fraction(parts) => {
                 let cells = self.cells(parts.iter());
                 self.items(PYR_FRACTION, 2, cells)
+            }
+            Value::Slice(parts) => {
+                let cells = self.cells(parts.iter());
+                self.items(PYR_SLICE, 3, cells)
             }
             Value::Text(text) => units(PYR_UTF8, text.len(), text.as_ptr()),
             Value::Utf8(bytes) => units(PYR_UTF8, bytes.len(), bytes.as_ptr()),

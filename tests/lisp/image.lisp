@@ -44,12 +44,13 @@
     (handler-case (pyrite:pyeval "1 / 0") (pyrite:pyerror (condition) (pyrite:pyerror-type condition)))
     (every (function pyrite:pyobject-wrapper-p) (pyrite:pyeval "[object() for i in range(10000)]"))
     (pyrite:pycall "lambda x: x * x" 7)
-    (pyrite:pyeval "1.5 + 2j"))
+    (pyrite:pyeval "1.5 + 2j")
+    (pyrite:py+ 3 4))
   "What the image evaluates when it starts.")
 
 (defparameter *noted*
-  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:simple-pyerror "ZeroDivisionError" ""
-    pyrite:stale-object "ZeroDivisionError" t 49 1.5d0)
+  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
+    pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7)
   "What should come of it.")
 
 (defun script (core)

@@ -67,6 +67,24 @@
   "Execute LINES of Python."
   (pyexec (format nil "~{~A~%~}" lines)))
 
+;;; Objects
+
+(defun held-objects ()
+  "How many Python objects Lisp holds, once all releases that wait were made good."
+  (pystart)
+  (cffi:with-foreign-objects ((live :size) (pending :size))
+    (loop do (pyrite::%counters live pending)
+          until (zerop (cffi:mem-ref pending :size)))
+    (cffi:mem-ref live :size)))
+
+(defmacro holds-nothing-new (&body body)
+  "One check: after BODY Lisp holds as many Python objects as before. BODY must keep no wrappers of its own,
+for it is not waited for finalizers."
+  (let ((before (gensym "BEFORE")))
+    `(let ((,before (held-objects)))
+       ,@body
+       (is (= ,before (held-objects))))))
+
 ;;; Values
 
 (defun double-bits (double)
