@@ -6,16 +6,18 @@ use std::{env, path::PathBuf};
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    for source in ["src/abi.rs", "src/api", "cbindgen.toml", "build.rs"] {
+    for source in ["src/abi.rs", "src/abi", "src/api", "cbindgen.toml", "build.rs"] {
         println!("cargo:rerun-if-changed={source}");
     }
     let mut builder = cbindgen::Builder::new()
         .with_config(cbindgen::Config::from_file(root.join("cbindgen.toml")).expect("cbindgen.toml"));
     for source in [
         "abi",
+        "abi/buffer",
         "api/lifecycle",
         "api/call",
         "api/object",
+        "api/buffer",
         "api/eval",
         "api/handle",
         "api/error",

@@ -10,6 +10,7 @@ pub mod api;
 
 mod array;
 mod bridge;
+mod buffer;
 mod decode;
 mod encode;
 mod fault;

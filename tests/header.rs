@@ -151,6 +151,10 @@ fn layouts() -> Vec<(String, usize)> {
             status, reserved, type_name, type_name_length, message, message_length, traceback,
             traceback_length, exception
         }
+        pyr_buffer {
+            id, data, length, item_size, format, format_length, dimensions, strides, rank, element,
+            read_only, reserved
+        }
     }
     .to_vec()
 }
@@ -197,6 +201,16 @@ fn the_library_was_built_with_these_layouts() {
         "pyr_start_options.executable",
         "pyr_start_options.code",
         "pyr_start_options.flags",
+        "pyr_buffer.size",
+        "pyr_buffer.data",
+        "pyr_buffer.length",
+        "pyr_buffer.item_size",
+        "pyr_buffer.format",
+        "pyr_buffer.dimensions",
+        "pyr_buffer.strides",
+        "pyr_buffer.rank",
+        "pyr_buffer.element",
+        "pyr_buffer.read_only",
     ];
     let mut numbers = [u32::MAX; 64];
     // SAFETY: there is room for as many numbers as is said; NULL is allowed.

@@ -14,6 +14,10 @@ static void sizes_and_offsets(void) {
         offsetof(pyr_error, traceback), offsetof(pyr_error, exception),
         sizeof(pyr_start_options), offsetof(pyr_start_options, executable), offsetof(pyr_start_options, code),
         offsetof(pyr_start_options, flags),
+        sizeof(pyr_buffer), offsetof(pyr_buffer, data), offsetof(pyr_buffer, length),
+        offsetof(pyr_buffer, item_size), offsetof(pyr_buffer, format), offsetof(pyr_buffer, dimensions),
+        offsetof(pyr_buffer, strides), offsetof(pyr_buffer, rank), offsetof(pyr_buffer, element),
+        offsetof(pyr_buffer, read_only),
     };
     uint32_t numbers[COUNT(expected) + 1];
     size_t i;

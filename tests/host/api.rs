@@ -62,6 +62,11 @@ api! {
     pyr_retain: fn(pyr_handle) -> pyr_status;
     pyr_release: fn(pyr_handle) -> pyr_status;
     pyr_counts: fn(pyr_handle, *mut usize, *mut usize) -> pyr_status;
+    pyr_buffer_get: fn(Cell, u32, *mut pyr_buffer) -> pyr_status;
+    pyr_buffer_retain: fn(u64) -> pyr_status;
+    pyr_buffer_close: fn(u64) -> pyr_status;
+    pyr_buffer_release: fn(u64) -> pyr_status;
+    pyr_buffer_count: fn() -> usize;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
     pyr_format_exception: fn(pyr_handle, u32, Out) -> pyr_status;
