@@ -21,7 +21,7 @@
   (+character+ 20) (+path+ 21))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+no-x87+ 1) (+writable+ 1))
 
 ;;; Element types, by number from 1
 (defparameter *element-types*
@@ -55,14 +55,19 @@
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
   (+error-exception+ 56)
   (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
-  (+start-options-flags+ 40))
+  (+start-options-flags+ 40)
+  (+buffer-size+ 80) (+buffer-data+ 8) (+buffer-length+ 16) (+buffer-item-size+ 24) (+buffer-format+ 32)
+  (+buffer-dimensions+ 48) (+buffer-strides+ 56) (+buffer-rank+ 64) (+buffer-element+ 68)
+  (+buffer-read-only+ 72))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
         +result-size+ +result-memory+ +result-scratch+
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
-        +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+)
+        +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+
+        +buffer-size+ +buffer-data+ +buffer-length+ +buffer-item-size+ +buffer-format+
+        +buffer-dimensions+ +buffer-strides+ +buffer-rank+ +buffer-element+ +buffer-read-only+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle
@@ -158,6 +163,20 @@
 (define-foreign %counts "pyr_counts" :uint32
     ((handle :uint64) (handle-count :pointer) (object-count :pointer))
   "How often a handle is held, and how many references its object has.")
+
+;;; Buffers
+
+(define-foreign %buffer-get "pyr_buffer_get" :uint32 ((value :pointer) (flags :uint32) (buffer :pointer))
+  "The memory of an object.")
+
+(define-foreign %buffer-close "pyr_buffer_close" :uint32 ((id :uint64))
+  "Give one hold of a buffer back, now.")
+
+(define-foreign %buffer-release "pyr_buffer_release" :uint32 ((id :uint64))
+  "Give one hold of a buffer back, some time.")
+
+(define-foreign %buffer-count "pyr_buffer_count" :size ()
+  "How many buffers are held.")
 
 ;;; Errors
 

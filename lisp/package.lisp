@@ -15,6 +15,11 @@
    #:+py-none+ #:+py-empty-tuple+ #:py-repr
    #:with-remote-objects #:with-remote-objects*
    #:*print-pyobject* #:*print-pyobject-wrapper-identity*
+   ;; Python's memory
+   #:pyarray #:pyarray-p #:view-pyarray #:make-pyarray #:release-pyarray #:with-pyarray
+   #:pyaref #:row-major-pyaref #:pyarray-element-type #:pyarray-dimensions #:pyarray-rank
+   #:pyarray-total-size #:pyarray-strides #:pyarray-format #:pyarray-item-size #:pyarray-writable-p
+   #:pyarray-released-p #:pyarray-pointer
    ;; Names
    #:pythonize-name
    ;; Threads
@@ -22,5 +27,6 @@
    ;; Conditions
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
    #:simple-pyerror
+   #:released-pyarray #:pyarray-subscript-error
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:malformed-keywords #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error))
