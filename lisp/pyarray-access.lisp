@@ -19,21 +19,25 @@
       (#.+bool8+ :uint8)
       (t (aref *integer-types* (- element 3)))))
 
+  ;; Not every implementation's MEM-REF takes negative offsets.
   (defun load-form (element pointer offset)
     "A form for the ELEMENT at OFFSET from POINTER, both variables."
     (multiple-value-bind (unit second) (element-unit element)
-      (let ((first `(cffi:mem-ref ,pointer ,unit ,offset)))
-        (cond (second `(complex ,first (cffi:mem-ref ,pointer ,unit (+ ,offset ,second))))
-              ((= element +bool8+) `(if (zerop ,first) 0 1))
-              (t first)))))
+      (let* ((place (gensym "PLACE")) (first `(cffi:mem-ref ,place ,unit)))
+        `(let ((,place (cffi:inc-pointer ,pointer ,offset)))
+           ,(cond (second `(complex ,first (cffi:mem-ref ,place ,unit ,second)))
+                  ((= element +bool8+) `(if (zerop ,first) 0 1))
+                  (t first))))))
 
   (defun store-form (element pointer offset value)
     "A form that stores VALUE, a variable, as the ELEMENT at OFFSET from POINTER."
     (multiple-value-bind (unit second) (element-unit element)
-      (if second
-          `(setf (cffi:mem-ref ,pointer ,unit ,offset) (realpart ,value)
-                 (cffi:mem-ref ,pointer ,unit (+ ,offset ,second)) (imagpart ,value))
-          `(setf (cffi:mem-ref ,pointer ,unit ,offset) ,value))))
+      (let ((place (gensym "PLACE")))
+        `(let ((,place (cffi:inc-pointer ,pointer ,offset)))
+           ,(if second
+                `(setf (cffi:mem-ref ,place ,unit) (realpart ,value)
+                       (cffi:mem-ref ,place ,unit ,second) (imagpart ,value))
+                `(setf (cffi:mem-ref ,place ,unit) ,value))))))
 
   (defun element-type-of (element)
     (aref *element-types* (1- element))))

@@ -106,8 +106,8 @@ Signals RELEASED-PYARRAY."
   (pointer (view-address pyarray)))
 
 (defmethod print-object ((view pyarray) stream)
-  (print-unreadable-object (view stream :type t :identity t)
-    (format stream "~:[of format ~S~;~:*~S~*~] ~:S~@[ ~A~]"
+  (print-unreadable-object (view stream :identity t)
+    (format stream "PYARRAY ~:[of format ~S~;~:*~S~*~] ~:S~@[ ~A~]"
             (pyarray-element-type view) (view-format view) (pyarray-dimensions view)
             (if (alive-p view) nil "released"))))
 
