@@ -99,7 +99,7 @@
   "The same for the one with the row-major INDEX."
   (declare (type pyarray view))
   (let ((sizes (view-sizes view)) (count (pyarray-total-size view)) (rest index))
-    (unless (typep index `(integer 0 (,count)))
+    (unless (and (integerp index) (< -1 index count))
       (error 'pyarray-subscript-error
              :datum index :expected-type `(integer 0 (,count))
              :message (view-message "The row-major index ~S is out of bounds in ~S, which has ~D element~:P."

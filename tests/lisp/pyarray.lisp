@@ -262,10 +262,11 @@
       (destructuring-bind (type . values) case
         (let ((view (make-pyarray 1 :element-type type)))
           (and (loop for value in values
-                     always (typep (signalled (setf (pyaref view 0) value)) 'type-error)
-                     always (typep (signalled (typed *writers* type view (list value))) 'type-error)
-                     always (typep (signalled (make-pyarray 1 :element-type type :initial-element value))
-                                   'type-error))
+                     always (every (lambda (condition) (typep condition 'type-error))
+                                   (list (signalled (setf (pyaref view 0) value))
+                                         (signalled (typed *writers* type view (list value)))
+                                         (signalled (make-pyarray 1 :element-type type
+                                                                    :initial-element value)))))
                (zerop (pyaref view 0))))))))
 
 (test pyarray.read-only
