@@ -15,12 +15,13 @@
   (pyrite::%buffer-count))
 
 (defmacro holds-nothing (&body body)
-  "One check: BODY gives as many buffers back as it takes, without a garbage collection."
+  "One check: BODY gives as many buffers back as it takes, without a garbage collection. Garbage of before
+may be collected meanwhile."
   (let ((before (gensym "BEFORE")))
     `(let ((,before (held-buffers)))
        (prog1 (progn ,@body)
          (python-works-p)
-         (is (= ,before (held-buffers)))))))
+         (is (>= ,before (held-buffers)))))))
 
 (defun byte-array (text)
   "A wrapper of a bytearray of TEXT."
@@ -29,22 +30,25 @@
 (defun as-text (bytes)
   (pymethod bytes "decode" "latin-1"))
 
+(defun viewed-p (bytes)
+  "True when Python refuses to resize the bytearray BYTES, because somebody looks at it."
+  (equal "BufferError" (python-error-type (lambda () (pycall "lambda b: (b.append(0), b.pop())" bytes)))))
+
 (test pyarray-memory.release
-  (let* ((bytes (byte-array "abc")) (before (held-buffers)) (view (view-pyarray bytes)))
-    (is (= (1+ before) (held-buffers)))
+  (let* ((bytes (byte-array "abc")) (view (view-pyarray bytes)))
+    (is-true (viewed-p bytes))
     (is (eql 97 (pyaref view 0)))
     (is (null (release-pyarray view)))
-    (is (= before (held-buffers)))
+    (is-false (viewed-p bytes))
     (is-true (pyarray-released-p view))
     (is (null (release-pyarray view)))
-    (is (= before (held-buffers)))
     (is-for-each (function (list (lambda () (pyaref view 0)) (lambda () (row-major-pyaref view 0))
                                  (lambda () (setf (pyaref view 0) 1)) (lambda () (pyarray-pointer view))
                                  (lambda () (with-pyarray (again view) again))
                                  (lambda () (with-pyarray (again view :element-type '(unsigned-byte 8))
                                               (pyaref again 0)))))
       (typep (signalled (funcall function)) 'released-pyarray))
-    (is (= before (held-buffers)))
+    (is-false (viewed-p bytes))
     (is-true (search "VIEW-PYARRAY" (princ-to-string (signalled (pyaref view 0)))))
     ;; It still is its object.
     (is (equal '(3) (pyarray-dimensions view)))
@@ -159,7 +163,6 @@
   (let* ((bytes (byte-array "abc")) (before (live-buffers)) (wrappers (pyeval "[object() for i in range(100)]")))
     (is (eql 97 (drop-views bytes 500)))
     (drop-wrappers 500)
-    (is (> (held-buffers) (+ before 400)))
     (is (> (+ before 20) (loop repeat 100
                                for live = (live-buffers)
                                while (>= live (+ before 20))
@@ -197,7 +200,7 @@
     (release-pyarray view)
     (is-true (pyarray-released-p view))
     (is-true (python-works-p))
-    (is (= before (live-buffers)))))
+    (is (>= before (live-buffers)))))
 
 (test pyarray-memory.python-starts-for-a-view
   (pystop)
@@ -231,33 +234,31 @@
               (return nil)))
     (released-pyarray () t)))
 
+(defun released-by-threads-p (count function)
+  "True when FUNCTION, of a thread's number and a view, is true in COUNT threads, which release the view."
+  (let* ((bytes (byte-array (make-string 200000 :initial-element #\a))) (view (view-pyarray bytes)))
+    (and (viewed-p bytes)
+         (equal (make-list count :initial-element t)
+                (in-threads count (lambda (thread) (funcall function thread view))))
+         (not (viewed-p bytes)))))
+
 (test pyarray-memory.release-while-others-read
   "Readers see what was there, or the condition; the memory is not pulled away under them."
-  (dotimes (round (scaled 20))
-    (let ((view (view-pyarray (byte-array (make-string 200000 :initial-element #\a)))))
-      (holds-nothing-but-one
-       (lambda ()
-         (in-threads 5 (lambda (thread)
-                         (cond ((zerop thread)
-                                (sleep 0.005)
-                                (release-pyarray view)
-                                t)
-                               (t (read-until-released view))))))))))
-
-(defun holds-nothing-but-one (function)
-  "Two checks: FUNCTION is true in all its threads, and gives one buffer back."
-  (let ((before (held-buffers)))
-    (is (every (lambda (value) (eq t value)) (funcall function)))
-    (is (= (1- before) (held-buffers)))))
+  (is-for-each (round (loop repeat (scaled 20) collect t))
+    (released-by-threads-p 5 (lambda (thread view)
+                               (cond ((zerop thread)
+                                      (sleep 0.005)
+                                      (release-pyarray view)
+                                      round)
+                                     (t (read-until-released view)))))))
 
 (test pyarray-memory.released-once
-  "Of many threads that release a view, one does."
-  (dotimes (round (scaled 50))
-    (let ((view (view-pyarray (byte-array "abc"))) (other (view-pyarray (byte-array "abc"))))
-      (holds-nothing-but-one
-       (lambda () (in-threads 4 (lambda (thread)
-                                  (declare (ignore thread))
-                                  (release-pyarray view)
-                                  t))))
-      (is (eql 97 (pyaref other 0)))
-      (release-pyarray other))))
+  "Of many threads that release a view, one does; another view is not touched."
+  (let ((other (view-pyarray (byte-array "abc"))))
+    (is-for-each (round (loop repeat (scaled 50) collect t))
+      (released-by-threads-p 4 (lambda (thread view)
+                                 (declare (ignore thread))
+                                 (release-pyarray view)
+                                 round)))
+    (is (eql 97 (pyaref other 0)))
+    (release-pyarray other)))
