@@ -21,10 +21,12 @@ fn main() {
     for source in [
         "abi",
         "abi/loan",
+        "abi/buffer",
         "kind",
         "api/lifecycle",
         "api/call",
         "api/object",
+        "api/buffer",
         "api/iteration",
         "api/eval",
         "api/handle",

@@ -113,6 +113,14 @@ def give_large(): return large
     (dotimes (i n array)
       (setf (aref array i) (coerce i 'double-float)))))
 
+(defun sum (object)
+  "The sum of the doubles in OBJECT, read where they are."
+  (with-pyarray (array object :element-type 'double-float)
+    (let ((sum 0d0))
+      (declare (type double-float sum))
+      (dotimes (i (pyarray-total-size array) sum)
+        (incf sum (pyaref array i))))))
+
 ;;; Calls
 
 (define-row "call math.sin by name" 3 "math.sin(i)" (pycall "math.sin" i))
@@ -163,6 +171,9 @@ def give_large(): return large
 (define-row "array of 10^6 doubles, in" nil "large.copy()" (pycall "drop" array)
   :bindings ((array (doubles 1000000))))
 (define-row "array of 10^6 doubles, out" nil "large.copy()" (pycall "give_large"))
+
+(define-row "10^6 doubles summed in place" nil "large.sum()" (sum large)
+  :bindings ((large (with-remote-objects (pyvalue "large")))))
 
 ;;; Objects
 

@@ -104,6 +104,11 @@
 #define PYR_HOST_UCS4 2
 
 /**
+ * Flag for `pyr_buffer_get`: the memory is to be written to.
+ */
+#define PYR_WRITABLE 1
+
+/**
  * Python's `BaseException`.
  */
 #define PYR_KIND_BASE_EXCEPTION 1
@@ -763,6 +768,67 @@ typedef struct pyr_result {
 } pyr_result;
 
 /**
+ * The memory of a Python object, where it is; see `pyr_buffer_get`.
+ *
+ * Everything here, and the memory, is there and stays where it is until the last hold of `id` is given
+ * back, also after `pyr_stop`. The element with the subscripts i, j, ... stands at
+ * `(char *)data + i * strides[0] + j * strides[1] + ...`, where nobody says that it is aligned. Copies of
+ * this struct are as good as the struct.
+ */
+typedef struct pyr_buffer {
+    /**
+     * What to hold and to give back: below 2^62, never 0, never a handle.
+     */
+    uint64_t id;
+    /**
+     * The first element: the one whose subscripts are all 0.
+     */
+    void *data;
+    /**
+     * The size in bytes of all elements, were there no gaps between them.
+     */
+    size_t length;
+    /**
+     * The size in bytes of one element.
+     */
+    size_t item_size;
+    /**
+     * The type of the elements as Python's buffer protocol writes it (as the module `struct` does, and a
+     * few more): UTF-8. `B` when the object does not tell.
+     */
+    const uint8_t *format;
+    /**
+     * Its length in bytes.
+     */
+    size_t format_length;
+    /**
+     * `rank` sizes, outermost first.
+     */
+    const size_t *dimensions;
+    /**
+     * For each dimension, how many bytes further the next element is: may be negative, or 0.
+     */
+    const ptrdiff_t *strides;
+    /**
+     * The number of dimensions. 0 for a single element.
+     */
+    uint32_t rank;
+    /**
+     * The type of the elements, such as `PYR_FLOAT64`, when they are of one of these types in native
+     * byte order; else 0: `format` and `item_size` tell.
+     */
+    pyr_element element;
+    /**
+     * 1 when the memory must not be written to, else 0.
+     */
+    uint32_t read_only;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} pyr_buffer;
+
+/**
  * A question that waits for one of the host's threads; see `pyr_serve`.
  */
 typedef struct pyr_request {
@@ -1211,7 +1277,8 @@ const char *pyr_version(void);
  * the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
  * `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
  * `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
- * `pyr_start_options`, offsets of `executable`, `code` and `flags`.
+ * `pyr_start_options`, offsets of `executable`, `code` and `flags`; size of `pyr_buffer`, offsets of
+ * `data`, `length`, `item_size`, `format`, `dimensions`, `strides`, `rank`, `element` and `read_only`.
  *
  * Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
  *
@@ -1487,6 +1554,57 @@ pyr_status pyr_import_from(const struct pyr_value *name,
                            const struct pyr_value *alias,
                            uint32_t flags,
                            struct pyr_result *out);
+
+/**
+ * The memory of `value`, an object with the buffer protocol: a numpy array, bytes, a bytearray, a
+ * memoryview, an array.array, an mmap, and more. Nothing is copied: `buffer` tells where the memory is.
+ *
+ * `value` is any value; one that is not a handle becomes a new object first, of which the buffer is then
+ * the only holder. `flags` are `PYR_WRITABLE` or 0. The buffer holds the object, and Python will not
+ * resize it, until you give the buffer back with `pyr_buffer_close` or `pyr_buffer_release`. It outlives
+ * `pyr_stop`. Python code that runs meanwhile sees what you write, and you see what it writes: that
+ * neither disturbs the other is up to you.
+ *
+ * Returns `PYR_OK`; `PYR_PYTHON_ERROR` when the object has no such memory, or none that may be written to
+ * (Python's BufferError, TypeError or ValueError); `PYR_INVALID_ARRAY` when its memory is not in one
+ * piece; or a status for a bad argument.
+ *
+ * Requires: `value` can be read with all that it points to; `buffer` is writable. Either may be NULL.
+ */
+pyr_status pyr_buffer_get(const struct pyr_value *value,
+                          uint32_t flags,
+                          struct pyr_buffer *buffer);
+
+/**
+ * Hold the buffer `id` once more: it then is to be given back once more.
+ *
+ * Returns `PYR_OK`, `PYR_INVALID_HANDLE`, `PYR_STALE_HANDLE` (it was given back) or `PYR_NOT_RUNNING`.
+ */
+pyr_status pyr_buffer_retain(uint64_t id);
+
+/**
+ * Give one hold of the buffer `id` back, now. With the last one its memory is Python's again: do not look
+ * at it any more.
+ *
+ * While Python does not run this is as `pyr_buffer_release`. Returns `PYR_OK`, or `PYR_INVALID_HANDLE` or
+ * `PYR_STALE_HANDLE` when there was nothing to give back, which does no harm.
+ */
+pyr_status pyr_buffer_close(uint64_t id);
+
+/**
+ * Give one hold of the buffer `id` back, some time: when a call enters Python next.
+ *
+ * Made for finalizers, as `pyr_release` is: never blocks, needs no GIL, runs no Python code, and may be
+ * called on any thread at any time, also while Python does not run. An id that is stale or made up does
+ * no harm. Returns `PYR_OK`.
+ */
+pyr_status pyr_buffer_release(uint64_t id);
+
+/**
+ * How many buffers are held, for tests and for the curious. Those that wait to be given back count until
+ * a call has entered Python. May be called at any time.
+ */
+size_t pyr_buffer_count(void);
 
 /**
  * An iterator over `value`, as a handle: `iter(value)`. `pyr_next` gives its items.

@@ -52,6 +52,7 @@
     (integer (encode-integer value cell frame) t)
     (character (write-word cell +character+ (char-code value)) t)
     (pathname (encode-pathname value cell frame) t)
+    (pyarray (encode-immediate (view-wrapper value) cell))
     (ratio (encode-ratio value cell frame) t)
     (complex (encode-complex value cell frame) t)
     (array (encode-array value cell frame))

@@ -29,7 +29,7 @@
   (+dispatch+ 1) (+host-ucs4+ 2))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1) (+read-only+ 1))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1) (+read-only+ 1) (+writable+ 1))
 
 ;;; Element types, by number from 1
 (eval-when (:compile-toplevel :load-toplevel :execute)
@@ -64,7 +64,10 @@
   (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-host+ 32) (+loan-kept+ 48)
   (+host-size+ 32) (+host-release+ 8) (+host-ask+ 16) (+host-flags+ 24)
   (+request-size+ 56) (+request-id+ 8) (+request-args+ 24) (+request-reply+ 32)
-  (+request-nargs+ 40) (+request-nkwargs+ 44) (+request-question+ 48) (+request-idle+ 52))
+  (+request-nargs+ 40) (+request-nkwargs+ 44) (+request-question+ 48) (+request-idle+ 52)
+  (+buffer-size+ 80) (+buffer-data+ 8) (+buffer-length+ 16) (+buffer-item-size+ 24) (+buffer-format+ 32)
+  (+buffer-dimensions+ 48) (+buffer-strides+ 56) (+buffer-rank+ 64) (+buffer-element+ 68)
+  (+buffer-read-only+ 72))
 
 (defparameter *layout*
   (list +value-size+ +value-aux+ +value-of+
@@ -75,7 +78,9 @@
         +loan-size+ +loan-kind+ +loan-array+ +loan-host+ +loan-kept+
         +host-size+ +host-release+ +host-ask+ +host-flags+
         +request-size+ +request-id+ +request-args+ +request-reply+
-        +request-nargs+ +request-nkwargs+ +request-question+ +request-idle+)
+        +request-nargs+ +request-nkwargs+ +request-question+ +request-idle+
+        +buffer-size+ +buffer-data+ +buffer-length+ +buffer-item-size+ +buffer-format+
+        +buffer-dimensions+ +buffer-strides+ +buffer-rank+ +buffer-element+ +buffer-read-only+)
   "The numbers above in the order in which pyr_layout gives them.")
 
 ;;; Lifecycle
@@ -216,6 +221,20 @@
 
 (define-foreign %serve-wake "pyr_serve_wake" :uint32 ()
   "Have the threads that wait for questions return.")
+
+;;; Buffers
+
+(define-foreign %buffer-get "pyr_buffer_get" :uint32 ((value :pointer) (flags :uint32) (buffer :pointer))
+  "The memory of an object.")
+
+(define-foreign %buffer-close "pyr_buffer_close" :uint32 ((id :uint64))
+  "Give one hold of a buffer back, now.")
+
+(define-foreign %buffer-release "pyr_buffer_release" :uint32 ((id :uint64))
+  "Give one hold of a buffer back, some time.")
+
+(define-foreign %buffer-count "pyr_buffer_count" :size ()
+  "How many buffers are held.")
 
 ;;; Errors
 

@@ -29,6 +29,11 @@
    #:map-pyiterable #:do-pyiterable #:pyfor #:with-pycontext
    ;; Looking into objects
    #:pyhelp #:pymethod-list #:pyslot-list #:pytype-of #:pyisinstance
+   ;; Python's memory
+   #:pyarray #:pyarray-p #:view-pyarray #:make-pyarray #:release-pyarray #:with-pyarray
+   #:pyaref #:row-major-pyaref #:pyarray-element-type #:pyarray-dimensions #:pyarray-rank
+   #:pyarray-total-size #:pyarray-strides #:pyarray-format #:pyarray-item-size #:pyarray-writable-p
+   #:pyarray-released-p #:pyarray-pointer
    ;; Names
    #:pythonize-name #:lispify-name
    ;; Threads
@@ -57,6 +62,7 @@
    #:py-user-warning #:py-value-error #:py-warning #:py-zero-division-error #:py-io-error
    #:py-environment-error
    ;; What goes wrong on the way
+   #:released-pyarray #:pyarray-subscript-error
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:conversion-error-place
    #:malformed-keywords #:malformed-chain #:malformed-slice

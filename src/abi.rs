@@ -9,6 +9,11 @@ use std::ffi::c_void;
 #[path = "abi/loan.rs"]
 mod loan;
 pub use loan::*;
+// By its path: tests read this file from elsewhere.
+#[path = "abi/buffer.rs"]
+mod buffer;
+
+pub use buffer::*;
 
 /// The version of this interface: `major << 16 | minor`. Within a major, things are only added.
 pub const PYR_ABI_VERSION: u32 = 0x0001_0000;

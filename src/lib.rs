@@ -12,6 +12,7 @@ pub mod kind;
 mod array;
 mod ask;
 mod bridge;
+mod buffer;
 mod decode;
 mod dispatch;
 mod encode;

@@ -21,7 +21,13 @@ unsafe impl Sync for Table {}
 // SAFETY: see above; the pointers in it are used under the GIL only.
 unsafe impl Send for Table {}
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table(UnsafeCell::new(Slab::new(epoch()))));
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table(UnsafeCell::new(Slab::new(process_epoch()))));
+
+/// The epoch of this process's handles.
+pub(crate) fn process_epoch() -> u64 {
+    static EPOCH: LazyLock<u64> = LazyLock::new(epoch);
+    *EPOCH
+}
 
 /// A number in whose low bits another process is unlikely to agree.
 pub(crate) fn epoch() -> u64 {

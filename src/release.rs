@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use pyo3::ffi;
 
-use crate::objects;
+use crate::{buffer, objects};
 
 /// One thing to give back.
 pub(crate) enum Debt {
@@ -18,6 +18,8 @@ pub(crate) enum Debt {
     Handle(u64),
     /// One reference to a Python object.
     Object(ObjectPointer),
+    /// One hold of a buffer.
+    Buffer(u64),
 }
 
 /// A counted reference on its way to the thread that will drop it.
@@ -55,7 +57,7 @@ pub(crate) fn drain() {
 
 #[cold]
 fn drain_batch() {
-    let mut dead = Vec::new();
+    let (mut dead, mut buffers) = (Vec::new(), Vec::new());
     for debt in QUEUE
         .1
         .try_iter()
@@ -66,8 +68,10 @@ fn drain_batch() {
             // A stale handle owes nothing.
             Debt::Handle(handle) => dead.extend(objects::take(handle)),
             Debt::Object(ObjectPointer(object)) => dead.push(object),
+            Debt::Buffer(id) => buffers.extend(buffer::take(id).ok().flatten()),
         }
     }
+    drop(buffers);
     for object in dead {
         // SAFETY: attached; the reference is ours, from the table or from a result.
         unsafe { ffi::Py_DECREF(object) };

@@ -151,8 +151,14 @@ fn layouts() -> Vec<(String, usize)> {
             status, kind, type_name, type_name_length, message, message_length, traceback,
             traceback_length, exception
         }
-        pyr_host { size, release }
+        pyr_host { size, release, ask, flags, reserved }
+        pyr_reply { value, object, raised, reserved }
+        pyr_request { ticket, id, context, args, reply, nargs, nkwargs, question, idle }
         pyr_loan { id, kind, flags, array, strides, host, context, kept, reserved }
+        pyr_buffer {
+            id, data, length, item_size, format, format_length, dimensions, strides, rank, element,
+            read_only, reserved
+        }
     }
     .to_vec()
 }
@@ -202,7 +208,30 @@ fn the_library_was_built_with_these_layouts() {
         "pyr_loan.size",
         "pyr_loan.kind",
         "pyr_loan.array",
+        "pyr_loan.host",
         "pyr_loan.kept",
+        "pyr_host.size",
+        "pyr_host.release",
+        "pyr_host.ask",
+        "pyr_host.flags",
+        "pyr_request.size",
+        "pyr_request.id",
+        "pyr_request.args",
+        "pyr_request.reply",
+        "pyr_request.nargs",
+        "pyr_request.nkwargs",
+        "pyr_request.question",
+        "pyr_request.idle",
+        "pyr_buffer.size",
+        "pyr_buffer.data",
+        "pyr_buffer.length",
+        "pyr_buffer.item_size",
+        "pyr_buffer.format",
+        "pyr_buffer.dimensions",
+        "pyr_buffer.strides",
+        "pyr_buffer.rank",
+        "pyr_buffer.element",
+        "pyr_buffer.read_only",
     ];
     let mut numbers = [u32::MAX; 64];
     // SAFETY: there is room for as many numbers as is said; NULL is allowed.

@@ -4,7 +4,7 @@
 mod slab;
 
 #[path = "../src/abi.rs"]
-#[allow(dead_code, reason = "values are made of it")]
+#[allow(dead_code, unused_imports, reason = "values are made of it")]
 mod abi;
 #[path = "host/random.rs"]
 #[allow(dead_code, reason = "only the numbers are used here")]

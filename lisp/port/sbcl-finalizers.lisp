@@ -3,7 +3,8 @@
 ;;;; SB-EXT:FINALIZE costs more than making the object that is finalized. Wrappers are made by the
 ;;;; million, and what is to be done for them is the same each time, so they are only noted in blocks,
 ;;;; by weak pointer and handle. After a garbage collection the blocks are swept: a pointer that is
-;;;; broken has its handle released.
+;;;; broken has its handle released. Where something else is to be done than the first time, a function
+;;;; is noted with the pointer.
 ;;;;
 ;;;; A block is filled by any number of threads at once, each taking a place by an atomic increment.
 ;;;; A place is in use once its handle is not 0; the weak pointer is stored before.
@@ -55,23 +56,30 @@
 
 (defun finalize-handle (object handle function)
   (declare (optimize speed))
-  (setf **finalizer-function** function)
-  (note-in-block (sb-ext:make-weak-pointer object) handle))
+  (unless **finalizer-function**
+    (sb-ext:compare-and-swap (symbol-value '**finalizer-function**) nil function))
+  (let ((pointer (sb-ext:make-weak-pointer object)))
+    (note-in-block (if (eq function **finalizer-function**) pointer (cons pointer function)) handle)))
+
+(declaim (inline noted-pointer))
+(defun noted-pointer (note)
+  (the sb-ext:weak-pointer (if (consp note) (car note) note)))
 
 (defun sweep-block (block)
   "Release the handles of BLOCK whose objects are gone; how many are left."
-  (let ((pointers (finalizer-block-pointers block)) (handles (finalizer-block-handles block)) (left 0))
+  (let ((notes (finalizer-block-pointers block)) (handles (finalizer-block-handles block)) (left 0))
     (declare (type fixnum left) (optimize speed))
     (dotimes (place +block-places+ left)
-      (let ((handle (aref handles place)) (pointer (svref pointers place)))
+      (let ((handle (aref handles place)) (note (svref notes place)))
         (cond ((not (zerop handle))
-               (cond ((sb-ext:weak-pointer-value (the sb-ext:weak-pointer pointer)) (incf left))
+               (cond ((sb-ext:weak-pointer-value (noted-pointer note)) (incf left))
                      (t
                       (setf (aref handles place) 0
-                            (svref pointers place) t)
-                      (funcall (the function **finalizer-function**) handle))))
+                            (svref notes place) t)
+                      (funcall (the function (if (consp note) (cdr note) **finalizer-function**))
+                               handle))))
               ;; Taken, but not yet in use.
-              ((null pointer) (incf left)))))))
+              ((null note) (incf left)))))))
 
 (defun move-block (block)
   "Note what is left of BLOCK elsewhere; it is dropped."

@@ -30,7 +30,8 @@ pub extern "C" fn pyr_version() -> *const c_char {
 /// the header: size of `pyr_value`, offsets of `aux` and `of`; size of `pyr_result`, offsets of
 /// `memory` and `scratch`; size of `pyr_array`, offsets of `dimensions`, `rank`, `element`; size of
 /// `pyr_error`, offsets of `type_name`, `message`, `traceback`, `exception`; size of
-/// `pyr_start_options`, offsets of `executable`, `code` and `flags`.
+/// `pyr_start_options`, offsets of `executable`, `code` and `flags`; size of `pyr_buffer`, offsets of
+/// `data`, `length`, `item_size`, `format`, `dimensions`, `strides`, `rank`, `element` and `read_only`.
 ///
 /// Writes at most `length` numbers to `numbers` and returns how many there are. `numbers` may be NULL.
 ///
@@ -76,6 +77,16 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         offset_of!(pyr_request, nkwargs),
         offset_of!(pyr_request, question),
         offset_of!(pyr_request, idle),
+        size_of::<pyr_buffer>(),
+        offset_of!(pyr_buffer, data),
+        offset_of!(pyr_buffer, length),
+        offset_of!(pyr_buffer, item_size),
+        offset_of!(pyr_buffer, format),
+        offset_of!(pyr_buffer, dimensions),
+        offset_of!(pyr_buffer, strides),
+        offset_of!(pyr_buffer, rank),
+        offset_of!(pyr_buffer, element),
+        offset_of!(pyr_buffer, read_only),
     ];
     if !numbers.is_null() {
         for (index, number) in layout.iter().take(length).enumerate() {

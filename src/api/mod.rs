@@ -6,6 +6,7 @@
 pub(crate) mod callbacks;
 pub(crate) mod python;
 
+pub mod buffer;
 pub mod call;
 pub mod error;
 pub mod eval;

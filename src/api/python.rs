@@ -20,6 +20,39 @@ pub(crate) struct PyStatus {
     pub(crate) exit_code: c_int,
 }
 
+/// `Py_buffer`, whose layout has not changed since 3.0.
+#[repr(C)]
+pub(crate) struct PyBuffer {
+    pub(crate) data: *mut c_void,
+    /// The exporter, a reference of the buffer's own; NULL when there is nothing to release.
+    pub(crate) object: *mut PyObject,
+    pub(crate) len: Py_ssize_t,
+    pub(crate) itemsize: Py_ssize_t,
+    pub(crate) read_only: c_int,
+    pub(crate) ndim: c_int,
+    pub(crate) format: *const c_char,
+    pub(crate) shape: *const Py_ssize_t,
+    pub(crate) strides: *const Py_ssize_t,
+    pub(crate) suboffsets: *const Py_ssize_t,
+    internal: *mut c_void,
+}
+
+impl PyBuffer {
+    pub(crate) const EMPTY: Self = Self {
+        data: std::ptr::null_mut(),
+        object: std::ptr::null_mut(),
+        len: 0,
+        itemsize: 0,
+        read_only: 0,
+        ndim: 0,
+        format: std::ptr::null(),
+        shape: std::ptr::null(),
+        strides: std::ptr::null(),
+        suboffsets: std::ptr::null(),
+        internal: std::ptr::null_mut(),
+    };
+}
+
 /// What was found. Missing functions are `None`.
 pub(crate) struct Symbols {
     pub(crate) vectorcall: Option<Vectorcall>,
@@ -30,6 +63,8 @@ pub(crate) struct Symbols {
     pub(crate) as_utf8: Option<unsafe extern "C" fn(*mut PyObject, *mut Py_ssize_t) -> *const c_char>,
     /// Exported since 3.8; the library must load into older Pythons, too, to refuse them.
     iter_check: Option<unsafe extern "C" fn(*mut PyObject) -> c_int>,
+    pub(crate) get_buffer: Option<unsafe extern "C" fn(*mut PyObject, *mut PyBuffer, c_int) -> c_int>,
+    pub(crate) release_buffer: Option<unsafe extern "C" fn(*mut PyBuffer)>,
     delete_current: Option<unsafe extern "C" fn()>,
     current_state: Option<unsafe extern "C" fn() -> *mut PyThreadState>,
     pub(crate) config_init: Option<unsafe extern "C" fn(*mut c_void)>,
@@ -76,6 +111,8 @@ fn look_up() -> Symbols {
             from_kind_and_data: find(c"PyUnicode_FromKindAndData"),
             as_utf8: find(c"PyUnicode_AsUTF8AndSize"),
             iter_check: find(c"PyIter_Check"),
+            get_buffer: find(c"PyObject_GetBuffer"),
+            release_buffer: find(c"PyBuffer_Release"),
             delete_current: find(c"PyThreadState_DeleteCurrent"),
             current_state: find(c"PyThreadState_GetUnchecked"),
             config_init: find(c"PyConfig_InitPythonConfig"),

@@ -14,7 +14,16 @@ static void sizes_and_offsets(void) {
         offsetof(pyr_error, traceback), offsetof(pyr_error, exception),
         sizeof(pyr_start_options), offsetof(pyr_start_options, executable), offsetof(pyr_start_options, code),
         offsetof(pyr_start_options, flags),
-        sizeof(pyr_loan), offsetof(pyr_loan, kind), offsetof(pyr_loan, array), offsetof(pyr_loan, kept),
+        sizeof(pyr_loan), offsetof(pyr_loan, kind), offsetof(pyr_loan, array), offsetof(pyr_loan, host),
+        offsetof(pyr_loan, kept),
+        sizeof(pyr_host), offsetof(pyr_host, release), offsetof(pyr_host, ask), offsetof(pyr_host, flags),
+        sizeof(pyr_request), offsetof(pyr_request, id), offsetof(pyr_request, args),
+        offsetof(pyr_request, reply), offsetof(pyr_request, nargs), offsetof(pyr_request, nkwargs),
+        offsetof(pyr_request, question), offsetof(pyr_request, idle),
+        sizeof(pyr_buffer), offsetof(pyr_buffer, data), offsetof(pyr_buffer, length),
+        offsetof(pyr_buffer, item_size), offsetof(pyr_buffer, format), offsetof(pyr_buffer, dimensions),
+        offsetof(pyr_buffer, strides), offsetof(pyr_buffer, rank), offsetof(pyr_buffer, element),
+        offsetof(pyr_buffer, read_only),
     };
     uint32_t numbers[COUNT(expected) + 1];
     size_t i;

@@ -64,6 +64,11 @@ api! {
     pyr_retain: fn(pyr_handle) -> pyr_status;
     pyr_release: fn(pyr_handle) -> pyr_status;
     pyr_counts: fn(pyr_handle, *mut usize, *mut usize) -> pyr_status;
+    pyr_buffer_get: fn(Cell, u32, *mut pyr_buffer) -> pyr_status;
+    pyr_buffer_retain: fn(u64) -> pyr_status;
+    pyr_buffer_close: fn(u64) -> pyr_status;
+    pyr_buffer_release: fn(u64) -> pyr_status;
+    pyr_buffer_count: fn() -> usize;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
     pyr_watch_type: fn(*const u8, usize, u32) -> pyr_status;

@@ -19,6 +19,8 @@ pub fn nothing_works(host: &Host) {
     };
     let (cell, out_place) = (&raw const cell, &raw mut out);
     let (mut same, mut name) = (77, 77);
+    // SAFETY: plain data.
+    let mut buffer = unsafe { std::mem::zeroed::<pyr_buffer>() };
     // SAFETY: every pointer is to a live local.
     let statuses = unsafe {
         [
@@ -43,6 +45,8 @@ pub fn nothing_works(host: &Host) {
             (api.pyr_eval)(cell, 1, 0, out_place),
             (api.pyr_exec)(cell, 1),
             (api.pyr_retain)(1),
+            (api.pyr_buffer_get)(cell, 0, &raw mut buffer),
+            (api.pyr_buffer_retain)(1),
             (api.pyr_counts)(1, one, two),
             (api.pyr_format_exception)(1, 0, out_place),
             (api.pyr_test_panic)(),
@@ -51,10 +55,16 @@ pub fn nothing_works(host: &Host) {
     for (index, status) in statuses.into_iter().enumerate() {
         assert_eq!(status, PYR_NOT_RUNNING, "case {index}");
     }
-    assert!(is_untouched(&out) && numbers == [77; 2] && same == 77 && name == 77);
+    assert!(is_untouched(&out) && numbers == [77; 2] && same == 77 && name == 77 && buffer.id == 0);
     assert_eq!(host.error(true).status, PYR_NOT_RUNNING);
     // These need no Python.
     host.release(12345);
+    // SAFETY: any number will do.
+    unsafe {
+        assert_eq!((api.pyr_buffer_close)(12345), PYR_OK);
+        assert_eq!((api.pyr_buffer_release)(12345), PYR_OK);
+        assert_eq!((api.pyr_buffer_count)(), 0);
+    }
     host.clear_error();
     assert_eq!(host.error(true).status, PYR_OK);
     assert_eq!(host.release_gil().expect_err("not held").status, PYR_GIL_NOT_HELD);

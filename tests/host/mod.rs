@@ -6,6 +6,7 @@
 #[path = "../../src/abi.rs"]
 pub mod abi;
 pub mod api;
+pub mod buffers;
 pub mod calls;
 pub mod child;
 pub mod handles;
@@ -52,7 +53,7 @@ pub fn library_path() -> PathBuf {
 /// Say so when a source is newer than `library`: what then fails may be mended already.
 fn warn_of_old(library: &Path) {
     let changed = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    let folders = ["src", "src/api"].map(|folder| std::fs::read_dir(root().join(folder)));
+    let folders = ["src", "src/abi", "src/api"].map(|folder| std::fs::read_dir(root().join(folder)));
     for source in folders.into_iter().flatten().flatten().flatten() {
         if changed(&source.path()) > changed(library) {
             eprintln!(

@@ -21,6 +21,10 @@
     (defun call-site () (pyrite:pycall "len" "abc"))
     (defun symbol-call-site () (pyrite:pycall 'abs -5))
     (defvar *wrapper* (pyrite:pycall "object"))
+    (defvar *view* (pyrite:view-pyarray (pyrite:with-remote-objects (pyrite:pycall "bytearray" 3))))
+    (defvar *closure* (pyrite:with-pyarray (view *view* :element-type '(unsigned-byte 8))
+                        (lambda () (pyrite:pyaref view 0))))
+    (funcall *closure*)
     (defvar *error* (handler-case (pyrite:pyeval "1 / 0") (error (condition) condition)))
     (call-site)
     (symbol-call-site)
@@ -31,6 +35,11 @@
 (defparameter *to-note*
   '((pyrite:python-alive-p)
     (stringp (princ-to-string *wrapper*))
+    (pyrite:pyarray-released-p *view*)
+    (pyrite:pyaref *view* 0)
+    (funcall *closure*)
+    (pyrite:pyarray-pointer *view*)
+    (pyrite:release-pyarray *view*)
     (pyrite:python-alive-p)
     (pyrite:pycall "id" *wrapper*)
     (call-site)
@@ -49,7 +58,8 @@
   "What the image evaluates when it starts.")
 
 (defparameter *noted*
-  '(nil t nil pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
+  '(nil t t pyrite:released-pyarray pyrite:released-pyarray pyrite:released-pyarray nil nil
+    pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
     pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7)
   "What should come of it.")
 
