@@ -78,6 +78,7 @@ pub fn declarations(header: &str) -> Vec<Declaration> {
             .and_then(|code| code.split_once("(*"))
         {
             add(Kind::Type, pointer.split(')').next().unwrap_or(pointer), "");
+            in_declaration = !code.ends_with(';');
         } else if code.starts_with("typedef ") {
             add(Kind::Type, last_identifier(code), "");
         } else {
