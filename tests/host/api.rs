@@ -62,6 +62,7 @@ api! {
     pyr_retain: fn(pyr_handle) -> pyr_status;
     pyr_release: fn(pyr_handle) -> pyr_status;
     pyr_counts: fn(pyr_handle, *mut usize, *mut usize) -> pyr_status;
+    pyr_take_released: fn(*mut u64, usize, *mut usize) -> pyr_status;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
     pyr_format_exception: fn(pyr_handle, u32, Out) -> pyr_status;

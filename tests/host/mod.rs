@@ -12,6 +12,7 @@ pub mod handles;
 pub mod idle;
 pub mod interpreter;
 pub mod literal;
+pub mod loans;
 pub mod objects;
 pub mod random;
 pub mod value;
