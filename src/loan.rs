@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::{Bound, ffi};
 
@@ -69,6 +70,19 @@ impl Object {
         format!("<_pyrite.{} {}>", bridge::type_name(slf), slf.get().id)
     }
 
+    // Without this, an instance could be given another class of the same size.
+    fn __setattr__(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        Err(immutable(slf, name))
+    }
+
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        Err(immutable(slf, name))
+    }
+
     // There is one Python object for each of the host's: a copy is that object, too.
     fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
@@ -77,6 +91,13 @@ impl Object {
     fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
         slf
     }
+}
+
+fn immutable(object: &Bound<'_, Object>, name: &Bound<'_, PyAny>) -> PyErr {
+    let kind = bridge::type_name(object);
+    PyAttributeError::new_err(format!(
+        "an object of type '{kind}' has no attribute {name} that can be set"
+    ))
 }
 
 impl Object {
