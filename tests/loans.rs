@@ -8,22 +8,7 @@ use std::ptr::null_mut;
 use host::abi::*;
 use host::loans::{Lent, fresh_id};
 use host::value::{Value, int, ints, text};
-use host::{Host, python};
-
-/// A Python with numpy; nothing when there is none.
-fn numpy() -> Option<&'static Host> {
-    let python = python();
-    match python.import("numpy", None, 0) {
-        Ok(module) => {
-            python.release(module.handle());
-            Some(python)
-        }
-        Err(failure) => {
-            eprintln!("skipped: {}: {}", python.interpreter.name(), failure.message);
-            None
-        }
-    }
-}
+use host::{Host, numpy, python};
 
 const ELEMENTS: [(pyr_element, &str, usize); 13] = [
     (PYR_FLOAT32, "float32", 4),
@@ -127,7 +112,7 @@ fn strides_may_be_any() {
         (last, [0, 0], [[5, 5, 5], [5, 5, 5]]),
     ] {
         let lent = Lent::array(fresh_id(), PYR_INT16, &[2, 3], data).strided(&strides);
-        let rows = expected.map(|row| ints(row));
+        let rows = expected.map(ints);
         assert_eq!(
             apply("lambda a: [a.strides, a.tolist()]", &lent),
             Value::List(vec![

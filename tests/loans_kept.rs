@@ -8,22 +8,7 @@ use host::abi::*;
 use host::calls::untouched;
 use host::loans::{Lent, fresh_id, told};
 use host::value::{Value, int, text};
-use host::{Host, child, python};
-
-/// A Python with numpy; nothing when there is none.
-fn numpy() -> Option<&'static Host> {
-    let python = python();
-    match python.import("numpy", None, 0) {
-        Ok(module) => {
-            python.release(module.handle());
-            Some(python)
-        }
-        Err(failure) => {
-            eprintln!("skipped: {}: {}", python.interpreter.name(), failure.message);
-            None
-        }
-    }
-}
+use host::{Host, child, numpy, python};
 
 /// Check that `keep`, called with an array, keeps it until `drop` is executed; told in both ways.
 fn kept_until(python: &Host, keep: &str, drop: &str) {
@@ -160,7 +145,9 @@ fn handles_keep_what_is_lent() {
     assert_eq!((lent.kept(), python.released(lent.id())), (1, 0));
     assert_eq!(python.convert(&remote, 0).expect("itself"), host);
     assert_eq!(
-        python.call("lambda a: a", &[remote.clone()]).expect("itself"),
+        python
+            .call("lambda a: a", std::slice::from_ref(&remote))
+            .expect("itself"),
         host
     );
     python.method(&remote, "fill", &[int(7)], &[]).expect("None");

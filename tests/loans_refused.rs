@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 use host::abi::*;
 use host::loans::{Lent, fresh_id, told};
 use host::value::{Value, int, text};
-use host::{Host, python};
+use host::{Host, numpy, python};
 
 /// The status of a call with `argument` among others.
 fn refused(python: &Host, argument: Value) -> (pyr_status, String) {
@@ -16,15 +16,6 @@ fn refused(python: &Host, argument: Value) -> (pyr_status, String) {
         .expect_err("it is refused");
     assert_eq!(failure.exception != 0, failure.status == PYR_PYTHON_ERROR);
     (failure.status, failure.message.clone())
-}
-
-fn has_numpy(python: &Host) -> bool {
-    let given = python.eval("__import__('importlib.util').util.find_spec('numpy') is not None");
-    let has = given.expect("a truth value") == true.into();
-    if !has {
-        eprintln!("skipped: {} has no numpy", python.interpreter.name());
-    }
-    has
 }
 
 #[test]
@@ -80,10 +71,7 @@ fn ids_may_be_any_below_2_62() {
 
 #[test]
 fn bad_arrays_are_statuses() {
-    let python = python();
-    if !has_numpy(python) {
-        return;
-    }
+    let Some(python) = numpy() else { return };
     let mut numbers = [1.0f64; 4];
     let data = numbers.as_mut_ptr();
     let array = |element, dimensions: &[usize]| Lent::array(fresh_id(), element, dimensions, data);
@@ -205,12 +193,9 @@ fn a_call_that_fails_before_python_has_the_loan_does_not_keep_it() {
 
 #[test]
 fn memory_of_a_call_that_fails_is_not_kept_by_its_result() {
-    let python = python();
-    if !has_numpy(python) {
-        return;
-    }
+    let Some(python) = numpy() else { return };
     python
-        .exec("import numpy\ndef loans_view(a):\n    y = [a[1:], a]\n    y.append(y)\n    return y")
+        .exec("def loans_view(a):\n    y = [a[1:], a]\n    y.append(y)\n    return y")
         .expect("a function");
     let mut numbers = vec![0.0f64; 10_000];
     let lent = Lent::array(fresh_id(), PYR_FLOAT64, &[10_000], numbers.as_mut_ptr());

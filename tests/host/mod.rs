@@ -133,3 +133,19 @@ pub fn python() -> &'static Host {
     );
     host
 }
+
+/// The host of this process, its Python running and numpy imported; nothing, which is told, where there
+/// is no numpy.
+pub fn numpy() -> Option<&'static Host> {
+    let python = python();
+    match python.import("numpy", None, 0) {
+        Ok(module) => {
+            python.release(module.handle());
+            Some(python)
+        }
+        Err(failure) => {
+            eprintln!("skipped: {}: {}", python.interpreter.name(), failure.message);
+            None
+        }
+    }
+}
