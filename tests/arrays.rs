@@ -4,7 +4,7 @@ mod host;
 
 use host::abi::*;
 use host::value::{Value, int, ints, text};
-use host::{Host, numpy, python};
+use host::{numpy, python};
 
 const ELEMENTS: [(pyr_element, &str, usize); 12] = [
     (PYR_FLOAT32, "float32", 4),

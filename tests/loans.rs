@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use host::abi::*;
 use host::loans::{Lent, fresh_id};
 use host::value::{Value, int, ints, text};
-use host::{Host, numpy, python};
+use host::{numpy, python};
 
 const ELEMENTS: [(pyr_element, &str, usize); 13] = [
     (PYR_FLOAT32, "float32", 4),
