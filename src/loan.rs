@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
@@ -68,6 +69,17 @@ pub(crate) struct Memory {
 impl Object {
     fn __repr__(slf: &Bound<'_, Self>) -> String {
         format!("<_pyrite.{} {}>", bridge::type_name(slf), slf.get().id)
+    }
+
+    // A subclass could bring an instance back to life that the host was told is gone.
+    #[classmethod]
+    #[pyo3(signature = (**_keywords))]
+    fn __init_subclass__(
+        _subclass: &Bound<'_, PyType>,
+        _keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let why = "type '_pyrite.Object' is not an acceptable base type";
+        Err(PyTypeError::new_err(why))
     }
 
     // Without this, an instance could be given another class of the same size.
