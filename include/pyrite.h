@@ -24,6 +24,14 @@
  * OWNERSHIP. Arguments are yours and are only read. A result is yours: free it once you have read it.
  * A handle in a result is yours: release it once you are done. Nothing else needs freeing.
  *
+ * ARRAYS of numbers are one cell, PYR_ARRAY, whatever their size. As an argument they are copied; in a
+ * result a large one is numpy's own memory, which is there until the result is freed.
+ *
+ * LENDING. PYR_LOAN gives Python the host's own thing instead of a copy: the memory of an array, on which
+ * it then has a numpy array, or an object or a function, opaque to it, by a number. What comes back is
+ * known by that number, PYR_HOST. Python may keep what it is lent: the call tells so, and the end of that
+ * is told by a function of the host's or by pyr_take_released. See pyr_loan.
+ *
  * ERRORS. Every function that can fail returns a pyr_status, 0 for success, and writes its
  * out-parameters only then. pyr_error_last tells type, message and traceback. NULL, a bad tag, bad
  * text and a stale or made-up handle are statuses, never crashes.
@@ -544,7 +552,7 @@ typedef uint32_t pyr_loan_kind;
 
 /**
  * Told that Python let go of the loan `id`, which it had kept: the host may free what it lent. Called on
- * any thread, with the GIL, and must not call Python; `context` is the loan's.
+ * any thread, with the GIL, and must not call Python, nor wait for who does; `context` is the loan's.
  */
 typedef void (*pyr_release_function)(uint64_t id, void *context);
 
@@ -626,14 +634,15 @@ typedef struct pyr_host {
  * Something that the host lends to Python, for the tag `PYR_LOAN`.
  *
  * What is lent must stay valid, and memory where it is, for as long as Python has it: until the call
- * returns, and if Python kept it (a global, an attribute, an array that shares the memory), until it
- * lets go. `kept` tells which. Set it to 0 before the call; when the call returns, with whatever status,
- * it is how often Python came to keep the loan by this call. For each time, `host->release` is called
- * once when Python lets go, or without that function `id` is given once by `pyr_take_released`. That may
- * happen before the call returns.
+ * returns, and if Python kept it (a global, an array that shares the memory, a handle, the traceback of
+ * the last failure), until it lets go. `kept` tells which. Set it to 0 before the call; when the call
+ * returns, with whatever status, it is how often Python came to keep the loan by this call. For each time,
+ * `host->release` is called once when Python lets go, or without that function, `id` is given once by
+ * `pyr_take_released`. That may happen before the call returns.
  *
  * When the object or the array itself comes back in a result, it is a cell of `PYR_HOST` with its `id`.
- * An id that Python has already names the same Python object.
+ * The id of an object or a function that Python has already, for the same `host` and `context`, names
+ * the same Python object, which is kept once, by one of the calls that lend it.
  */
 typedef struct pyr_loan {
     /**
@@ -649,7 +658,7 @@ typedef struct pyr_loan {
      */
     uint32_t flags;
     /**
-     * For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`.
+     * For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`; those of `PYR_BOOL8` are 0 or 1.
      */
     const struct pyr_array *array;
     /**
@@ -1130,8 +1139,8 @@ typedef struct pyr_error {
 #define PYR_LOAN 22
 
 /**
- * What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. Until the
- * result is freed, Python has not let go of it.
+ * What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. If Python
+ * kept it, Python does not let go of it before the result is freed.
  */
 #define PYR_HOST 23
 

@@ -131,8 +131,8 @@ pub const PYR_CHARACTER: pyr_tag = 20;
 pub const PYR_PATH: pyr_tag = 21;
 /// Something that the host lends to Python: `of.loan`. Arguments only.
 pub const PYR_LOAN: pyr_tag = 22;
-/// What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. Until the
-/// result is freed, Python has not let go of it.
+/// What the host lent and now gets back: `of.id`, the loan's id; `aux` is its kind. Results only. If Python
+/// kept it, Python does not let go of it before the result is freed.
 pub const PYR_HOST: pyr_tag = 23;
 /// A slice: `of.items`, the cells of its start, stop and step, `PYR_NONE` for one that is not given. `aux`
 /// is 3. Arguments only: a slice in a result is a handle.

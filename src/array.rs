@@ -253,6 +253,9 @@ pub(crate) fn to_python<'py>(py: Python<'py>, array: &pyr_array) -> Result<Bound
     }
 }
 
+/// Where an array without elements is that has no memory.
+static NO_ELEMENTS: u128 = 0;
+
 /// A new numpy array on the memory of `array`, whose layout is returned, too: see [`ndarray::layout`].
 pub(crate) fn on_memory<'py>(
     py: Python<'py>,
@@ -260,11 +263,20 @@ pub(crate) fn on_memory<'py>(
     strides: *const isize,
     writable: bool,
 ) -> Result<(Bound<'py, PyAny>, Vec<isize>), Fault> {
+    if array.element == PYR_OBJECT {
+        return Err(invalid("an array of objects cannot be lent".to_owned()));
+    }
     let (number, dimensions, _) = measure(py, array)?;
+    // numpy allocates where it is given NULL.
+    let data = if array.data.is_null() {
+        (&raw const NO_ELEMENTS).cast()
+    } else {
+        array.data
+    };
     let flags = if writable { NPY_ARRAY_WRITEABLE } else { 0 };
     // SAFETY: the caller of the C function vouches for the memory and the strides.
     unsafe {
-        let new = ndarray::new(py, number, dimensions, strides, array.data.cast_mut(), flags)?;
+        let new = ndarray::new(py, number, dimensions, strides, data.cast_mut(), flags)?;
         let layout = ndarray::layout(&new).collect();
         Ok((new, layout))
     }

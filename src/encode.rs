@@ -14,7 +14,7 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{numbers, objects, text, types};
+use crate::{numbers, objects, text, thread, types};
 
 mod other;
 
@@ -102,6 +102,9 @@ fn any(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(),
     let value = encoder.value(object);
     out.value = value.inspect_err(|_| encoder.undo())?;
     out.memory = encoder.memory.map_or(std::ptr::null_mut(), Memory::into_raw);
+    if encoder.names_lent {
+        thread::current().set_result(out);
+    }
     Ok(())
 }
 
@@ -138,6 +141,8 @@ struct Encoder {
     memory: Option<Box<Memory>>,
     /// How many arrays of objects are round the current one: each takes some of the thread's stack.
     nested: u32,
+    /// Whether there is a cell for something that the call lent.
+    names_lent: bool,
     /// Handles made so far, to be given back when the conversion fails.
     handles: Vec<pyr_handle>,
 }
@@ -150,6 +155,7 @@ impl Encoder {
             scratch,
             memory: None,
             nested: 0,
+            names_lent: false,
             handles: Vec::new(),
         }
     }

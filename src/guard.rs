@@ -2,7 +2,8 @@
 //!
 //! [`enter`] does what every call needs, in order: refuse when Python does not run, mask floating-point
 //! exceptions, attach the thread, pay some of the release queue's debts, run the body with panics
-//! caught, turn its failure into a status and a record, settle what was lent, detach, put the host's environment back.
+//! caught, turn its failure into a status and a record, settle what was lent, detach, put the host's
+//! environment back.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     let py = unsafe { Python::assume_attached() };
     release::drain();
     let lent = thread.lent();
+    let outer = thread.set_innermost(lent);
     let status = match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(())) => PYR_OK,
         Ok(Err(fault)) => record(py, fault),
@@ -42,6 +44,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     if thread.lent() != lent {
         loan::settle(py, thread, lent);
     }
+    thread.set_innermost(outer);
     thread.detach(taken);
     thread.end();
     host.restore();

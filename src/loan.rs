@@ -8,18 +8,18 @@ use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
-use crate::fault::{Fault, own};
-use crate::thread::{self, Thread};
-use crate::{array, ask, bridge, ndarray};
+use crate::fault::Fault;
+use crate::thread::{self, Lent, Thread};
+use crate::{array, memory, ndarray, release};
+
+mod methods;
 
 /// The loans without a host that Python let go of.
 static RELEASED: LazyLock<(Sender<u64>, Receiver<u64>)> = LazyLock::new(unbounded);
@@ -37,11 +37,14 @@ pub(crate) fn released() -> impl Iterator<Item = u64> {
 /// An object of the host language. It is equal to itself only, and goes back as the object.
 #[pyclass(name = "Object", module = "_pyrite", subclass, frozen, weakref)]
 pub(crate) struct Object {
-    id: u64,
+    pub(crate) id: u64,
+    pub(crate) kind: pyr_loan_kind,
     host: *const pyr_host,
     context: *mut c_void,
     /// Whether the host was told that Python kept this.
     kept: AtomicBool,
+    /// Where among the loans of a thread this is, if the thread lends it.
+    place: AtomicUsize,
     /// The Python object that this is in, for [`PROXIES`]; NULL for the memory of an array.
     proxy: AtomicPtr<ffi::PyObject>,
 }
@@ -58,109 +61,21 @@ pub(crate) struct Function;
 /// The memory of an array of the host language, on which numpy arrays are.
 #[pyclass(name = "Memory", module = "_pyrite", extends = Object, frozen)]
 pub(crate) struct Memory {
-    /// The dimensions and strides of the array that was lent.
+    /// That of the array that was lent: see [`ndarray::layout`].
     layout: Vec<isize>,
-}
-
-#[pymethods]
-impl Object {
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        match Self::ask(slf, PYR_ASK_REPR, PyTuple::empty(slf.py()), 0)? {
-            Some(text) => Ok(text.str()?.to_string_lossy().into_owned()),
-            None => Ok(format!("<_pyrite.{} {}>", bridge::type_name(slf), slf.get().id)),
-        }
-    }
-
-    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let args = PyTuple::new(slf.py(), [&name])?;
-        Self::ask(slf, PYR_ASK_GETATTR, args, 0)?.ok_or_else(|| Self::no_attribute(slf, &name))
-    }
-
-    fn __setattr__<'py>(
-        slf: &Bound<'py, Self>,
-        name: Bound<'py, PyAny>,
-        value: Bound<'py, PyAny>,
-    ) -> PyResult<()> {
-        let args = PyTuple::new(slf.py(), [&name, &value])?;
-        let answer = Self::ask(slf, PYR_ASK_SETATTR, args, 0)?;
-        answer.map(drop).ok_or_else(|| Self::no_attribute(slf, &name))
-    }
-
-    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        // SAFETY: attached; the names of the type, a new list.
-        let names = unsafe { ffi::PyObject_Dir(slf.get_type().as_ptr()) };
-        let names = own(slf.py(), names)
-            .map_err(|_| PyErr::fetch(slf.py()))?
-            .cast_into::<PyList>()?;
-        if let Some(more) = Self::ask(slf, PYR_ASK_DIR, PyTuple::empty(slf.py()), 0)? {
-            names.call_method1("extend", (more,))?;
-        }
-        Ok(names)
-    }
-
-    // There is one Python object for each of the host's: a copy is that object, too.
-    fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
-    }
-
-    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
-        slf
-    }
-}
-
-#[pymethods]
-impl Function {
-    #[pyo3(signature = (*arguments, **keywords))]
-    fn __call__<'py>(
-        slf: &Bound<'py, Self>,
-        arguments: &Bound<'py, PyTuple>,
-        keywords: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let answer = match keywords {
-            None => Object::ask(slf.as_super(), PYR_ASK_CALL, arguments.clone(), 0),
-            Some(keywords) => {
-                let all = ask::flatten(arguments, keywords)?;
-                Object::ask(slf.as_super(), PYR_ASK_CALL, all, keywords.len())
-            }
-        };
-        answer?.ok_or_else(|| PyTypeError::new_err("this function of the host language cannot be called"))
-    }
-
-    #[getter]
-    fn __doc__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let args = PyTuple::new(slf.py(), ["__doc__"])?;
-        Object::ask(slf.as_super(), PYR_ASK_GETATTR, args, 0)
-    }
 }
 
 impl Object {
     fn new(loan: &pyr_loan) -> Self {
         Self {
             id: loan.id,
+            kind: loan.kind,
             host: loan.host,
             context: loan.context,
             kept: AtomicBool::new(false),
+            place: AtomicUsize::new(usize::MAX),
             proxy: AtomicPtr::default(),
         }
-    }
-
-    /// The host's answer to a question about this; nothing when it has none.
-    fn ask<'py>(
-        slf: &Bound<'py, Self>,
-        question: pyr_question,
-        args: Bound<'py, PyTuple>,
-        nkwargs: usize,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let object = slf.get();
-        // SAFETY: the host promised that its functions live as long as the process.
-        match unsafe { object.host.as_ref() } {
-            Some(host) => ask::ask(host, (object.id, object.context), question, args, nkwargs),
-            None => Ok(None),
-        }
-    }
-
-    fn no_attribute(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyErr {
-        PyAttributeError::new_err(format!("{slf} has no attribute {name}"))
     }
 
     fn key(&self) -> Key {
@@ -184,12 +99,12 @@ impl Drop for Object {
         // SAFETY: the host promised that its functions live as long as the process.
         match unsafe { self.host.as_ref() } {
             // SAFETY: called as the host was told it would be.
-            Some(host) => drop(
-                host.release
-                    .map(|release| unsafe { release(self.id, self.context) }),
-            ),
+            Some(pyr_host {
+                release: Some(release),
+                ..
+            }) => unsafe { release(self.id, self.context) },
             // The receiver lives as long as the process: sending cannot fail.
-            None => drop(RELEASED.0.send(self.id)),
+            _ => drop(RELEASED.0.send(self.id)),
         }
     }
 }
@@ -232,6 +147,13 @@ pub(crate) fn to_python<'py>(py: Python<'py>, loan: *mut pyr_loan) -> Result<Bou
             "a loan has an id of 2^62 or more, or unknown flags",
         ));
     }
+    // SAFETY: the caller of the C function vouches for the pointer.
+    if unsafe { lent.host.as_ref() }.is_some_and(|host| host.size != size_of::<pyr_host>()) {
+        return Err(Fault::new(
+            PYR_INVALID_SIZE,
+            "the host of a loan has a size that is not sizeof(pyr_host)",
+        ));
+    }
     match lent.kind {
         PYR_LENT_ARRAY => array(py, loan, lent),
         PYR_LENT_OBJECT | PYR_LENT_FUNCTION => object(py, loan, lent),
@@ -242,30 +164,50 @@ pub(crate) fn to_python<'py>(py: Python<'py>, loan: *mut pyr_loan) -> Result<Bou
     }
 }
 
+/// Note that `object` stands for `loan` until the call is over.
+fn lend(object: &Bound<'_, Object>, loan: *mut pyr_loan) {
+    let (thread, inner) = (thread::current(), object.get());
+    // What this thread lends already is settled there: our own reference to it must not count as Python's.
+    if !thread.is_lent(inner.place.load(Ordering::Relaxed), object.as_ptr()) {
+        let object = object.clone().into_ptr();
+        let named = false;
+        let place = thread.lend(Lent { object, loan, named });
+        inner.place.store(place, Ordering::Relaxed);
+    }
+}
+
+/// Note that the result of the innermost call names `object`, if this call lent it.
+pub(crate) fn name(object: &Bound<'_, Object>) -> bool {
+    let place = object.get().place.load(Ordering::Relaxed);
+    thread::current().name_lent(place, object.as_ptr())
+}
+
 fn object<'py>(py: Python<'py>, loan: *mut pyr_loan, lent: &pyr_loan) -> Result<Bound<'py, PyAny>, Fault> {
     let new = Object::new(lent);
     let key = new.key();
-    if let Some(&known) = proxies(|proxies| proxies.get(&key).copied()).as_ref()
-        // SAFETY: an object takes itself out of the table before it is freed. One without references is
-        // on its way there: code that its end runs may come here.
-        && unsafe { ffi::Py_REFCNT(known) } > 0
-    {
+    let known = proxies(|proxies| proxies.get(&key).copied());
+    // SAFETY: an object takes itself out of the table before it is freed. One without references is on its
+    // way there: code that its end runs may come here.
+    let object = match known.filter(|&known| unsafe { ffi::Py_REFCNT(known) } > 0) {
         // SAFETY: attached; the object is alive.
-        let known = unsafe { Bound::from_borrowed_ptr(py, known) };
-        thread::current().lend(&known, loan);
-        return Ok(known);
-    }
-    let base = PyClassInitializer::from(new);
-    let object = if lent.kind == PYR_LENT_FUNCTION {
-        Bound::new(py, base.add_subclass(Function))?.into_any()
-    } else {
-        Bound::new(py, base)?.into_any()
+        Some(known) => unsafe { Bound::from_borrowed_ptr(py, known).cast_into_unchecked() },
+        None => make(py, new)?,
     };
-    if let Ok(inner) = object.cast::<Object>() {
-        inner.get().proxy.store(object.as_ptr(), Ordering::Relaxed);
-        proxies(|proxies| proxies.insert(key, object.as_ptr()));
-    }
-    thread::current().lend(&object, loan);
+    lend(&object, loan);
+    Ok(object.into_any())
+}
+
+/// A new Python object that is `new`.
+fn make(py: Python<'_>, new: Object) -> Result<Bound<'_, Object>, Fault> {
+    let (key, kind) = (new.key(), new.kind);
+    let base = PyClassInitializer::from(new);
+    let object = if kind == PYR_LENT_FUNCTION {
+        Bound::new(py, base.add_subclass(Function))?.into_super()
+    } else {
+        Bound::new(py, base)?
+    };
+    object.get().proxy.store(object.as_ptr(), Ordering::Relaxed);
+    proxies(|proxies| proxies.insert(key, object.as_ptr()));
     Ok(object)
 }
 
@@ -274,51 +216,54 @@ fn array<'py>(py: Python<'py>, loan: *mut pyr_loan, lent: &pyr_loan) -> Result<B
     let described = unsafe { lent.array.as_ref() }.ok_or_else(|| Fault::null("the array of a loan"))?;
     let (array, layout) = array::on_memory(py, described, lent.strides, lent.flags & PYR_READ_ONLY == 0)?;
     let base = PyClassInitializer::from(Object::new(lent)).add_subclass(Memory { layout });
-    let memory = Bound::new(py, base)?.into_any();
-    thread::current().lend(&memory, loan);
-    ndarray::set_base(&array, memory)?;
+    let memory = Bound::new(py, base)?.into_super();
+    lend(&memory, loan);
+    ndarray::set_base(&array, memory.into_any())?;
     Ok(array)
 }
 
-/// What of the host's `object` is: its id and kind.
-pub(crate) fn of_python(object: &Bound<'_, PyAny>) -> Option<(u64, pyr_loan_kind)> {
-    let kind = object.get_type_ptr();
-    let py = object.py();
-    let kind = if kind == py.get_type::<Object>().as_type_ptr() {
-        PYR_LENT_OBJECT
-    } else if kind == py.get_type::<Function>().as_type_ptr() {
-        PYR_LENT_FUNCTION
-    } else {
-        return None;
-    };
-    object.cast::<Object>().ok().map(|inner| (inner.get().id, kind))
+/// What of the host's `object` is; or `object` again.
+pub(crate) fn of_python(object: Bound<'_, PyAny>) -> Result<Bound<'_, Object>, Bound<'_, PyAny>> {
+    let (py, kind) = (object.py(), object.get_type_ptr());
+    let object_type = py.get_type::<Object>().as_type_ptr();
+    if kind == object_type || kind == py.get_type::<Function>().as_type_ptr() {
+        // SAFETY: an instance of `Object` or of a subclass.
+        return Ok(unsafe { object.cast_into_unchecked() });
+    }
+    Err(object)
 }
 
-/// The id of the array that was lent as `array`, an ndarray, and its memory; nothing when it is another
-/// array, a view for instance.
-pub(crate) fn of_array<'py>(array: &Bound<'py, PyAny>) -> Option<(u64, Bound<'py, PyAny>)> {
+/// The memory of the array that was lent as `array`, an ndarray; nothing when it is another array, a view
+/// for instance, or was made another.
+pub(crate) fn of_array<'py>(array: &Bound<'py, PyAny>) -> Option<Bound<'py, Object>> {
     let base = ndarray::base(array)?;
-    let memory = base.cast_exact::<Memory>().ok()?;
+    let memory = base.cast_into_exact::<Memory>().ok()?;
     // SAFETY: an ndarray, as promised by the callers.
     let same = unsafe { ndarray::layout(array) }.eq(memory.get().layout.iter().copied());
-    same.then(|| (memory.as_super().get().id, base.clone()))
+    same.then(|| memory.into_super())
 }
 
 /// Settle the loans that the thread took out since there were `before`: tell the host which ones Python
-/// kept, and let go of the others.
+/// kept, and let go of the others. What the result names as well as Python, the result keeps, too.
 #[cold]
 pub(crate) fn settle(py: Python<'_>, thread: &Thread, before: usize) {
-    while let Some((object, loan)) = thread.take_lent(before) {
-        // SAFETY: attached; the reference is the thread's.
-        let object = unsafe { Bound::from_owned_ptr(py, object) };
+    let result = thread.take_result();
+    // What is on its way out would count as kept.
+    release::drain();
+    while let Some(Lent { object, loan, named }) = thread.take_lent(before) {
+        // SAFETY: attached; the reference is the thread's, to an `Object`.
+        let object = unsafe { Bound::from_owned_ptr(py, object).cast_into_unchecked::<Object>() };
         // SAFETY: as above.
-        let kept = unsafe { ffi::Py_REFCNT(object.as_ptr()) } > 1;
-        if kept
-            && let Ok(inner) = object.cast::<Object>()
-            && !inner.get().kept.swap(true, Ordering::Relaxed)
-        {
+        if unsafe { ffi::Py_REFCNT(object.as_ptr()) } == 1 {
+            continue;
+        }
+        if !object.get().kept.swap(true, Ordering::Relaxed) {
             // SAFETY: the loan is the host's, which waits for the call to return.
             unsafe { (*loan).kept += 1 };
+        }
+        if named && !result.is_null() {
+            // SAFETY: the call that gave the result is still on its way out.
+            unsafe { memory::Memory::keep_for(result, object.into_ptr()) };
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use pyo3::ffi;
 
+use crate::abi::pyr_result;
 use crate::release::{self, Debt, ObjectPointer};
 
 const CHUNK: usize = 4096;
@@ -38,6 +39,23 @@ impl Memory {
     /// Keep `object`, whose reference moves in, alive as long as this.
     pub(crate) fn keep(&mut self, object: *mut ffi::PyObject) {
         self.kept.push(object);
+    }
+
+    /// Keep `object`, whose reference moves in, alive as long as `result`.
+    ///
+    /// # Safety
+    /// `result` is whole, and the host does not have it yet.
+    pub(crate) unsafe fn keep_for(result: *mut pyr_result, object: *mut ffi::PyObject) {
+        // SAFETY: promised by the caller; memory that is there came from `into_raw`.
+        unsafe {
+            let mut memory = if (*result).memory.is_null() {
+                Box::default()
+            } else {
+                Self::from_raw((*result).memory)
+            };
+            memory.keep(object);
+            (*result).memory = memory.into_raw();
+        }
     }
 
     /// Hand this over to the host.

@@ -170,7 +170,8 @@ pub(crate) unsafe fn fields<'a>(array: &'a Bound<'_, PyAny>) -> &'a PyArrayObjec
     unsafe { &(*array.as_ptr().cast::<PyArrayObject>()).fields }
 }
 
-/// The dimensions and then the strides of `array`.
+/// What the memory of `array` means: the address of its type, which lives for good when it is one of
+/// numpy's own, its dimensions, its strides.
 ///
 /// # Safety
 /// `array` is an ndarray.
@@ -180,8 +181,8 @@ pub(crate) unsafe fn layout<'a>(array: &'a Bound<'_, PyAny>) -> impl Iterator<It
         let fields = fields(array);
         let (dimensions, strides) = (fields.dimensions, fields.strides);
         let rank = fields.nd as usize;
-        (0..rank)
-            .map(move |index| *dimensions.add(index))
+        std::iter::once(fields.descr.addr() as isize)
+            .chain((0..rank).map(move |index| *dimensions.add(index)))
             .chain((0..rank).map(move |index| *strides.add(index)))
     }
 }

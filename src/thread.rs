@@ -10,9 +10,9 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::{LazyLock, OnceLock};
 
-use pyo3::{Bound, PyAny, ffi};
+use pyo3::ffi;
 
-use crate::abi::pyr_loan;
+use crate::abi::{pyr_loan, pyr_result};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
@@ -27,15 +27,27 @@ pub(crate) struct Thread {
     owned: Cell<bool>,
     /// The `pyr_gil_acquire`s that were not undone yet, and whether each took the GIL.
     holds: RefCell<Vec<bool>>,
-    /// What was lent to Python by the entries that run, innermost last: a reference to each object, and
-    /// the host's loan.
-    lent: RefCell<Vec<(*mut ffi::PyObject, *mut pyr_loan)>>,
+    /// What was lent to Python by the entries that run, innermost last.
+    lent: RefCell<Vec<Lent>>,
+    /// Where in `lent` the innermost entry begins.
+    innermost: Cell<usize>,
+    /// The result of the innermost entry, once it is whole, if it names something that the entry lent.
+    result: Cell<*mut pyr_result>,
     /// How many entries of this thread run, one inside another.
     entries: Cell<u32>,
     /// The host's floating-point environment, as the last entry found it.
     host_env: Cell<Option<FpEnv>>,
     /// The last failure.
     record: RefCell<Record>,
+}
+
+/// One thing that an entry lent.
+pub(crate) struct Lent {
+    /// What it is in Python: a reference.
+    pub(crate) object: *mut ffi::PyObject,
+    pub(crate) loan: *mut pyr_loan,
+    /// Whether the entry's result names it.
+    pub(crate) named: bool,
 }
 
 thread_local! {
@@ -68,6 +80,8 @@ fn register() -> *const Thread {
         owned: Cell::new(false),
         holds: RefCell::default(),
         lent: RefCell::default(),
+        innermost: Cell::new(0),
+        result: Cell::new(null_mut()),
         entries: Cell::new(0),
         host_env: Cell::new(None),
         record: RefCell::default(),
@@ -226,20 +240,49 @@ impl Thread {
         self.lent.borrow().len()
     }
 
-    /// Note that `object` was made of `loan`, or stands for it, until the entry is over.
-    pub(crate) fn lend(&self, object: &Bound<'_, PyAny>, loan: *mut pyr_loan) {
-        self.lent.borrow_mut().push((object.clone().into_ptr(), loan));
+    /// Note that an entry whose loans begin at `first` is the innermost; the same of the one before.
+    #[inline]
+    pub(crate) fn set_innermost(&self, first: usize) -> usize {
+        self.innermost.replace(first)
+    }
+
+    /// Note `lent` until the entry is over; its place.
+    pub(crate) fn lend(&self, lent: Lent) -> usize {
+        let mut all = self.lent.borrow_mut();
+        all.push(lent);
+        all.len() - 1
     }
 
     /// Take back the last loan, if there are more than `before`.
-    pub(crate) fn take_lent(&self, before: usize) -> Option<(*mut ffi::PyObject, *mut pyr_loan)> {
+    pub(crate) fn take_lent(&self, before: usize) -> Option<Lent> {
         let mut lent = self.lent.borrow_mut();
         if lent.len() > before { lent.pop() } else { None }
     }
 
-    /// Whether `object` is lent by an entry of this thread that still runs.
-    pub(crate) fn is_lent(&self, object: *mut ffi::PyObject) -> bool {
-        self.lent.borrow().iter().any(|&(lent, _)| lent == object)
+    /// Whether an entry of this thread that still runs lent `object`, at `place`.
+    pub(crate) fn is_lent(&self, place: usize, object: *mut ffi::PyObject) -> bool {
+        self.lent
+            .borrow()
+            .get(place)
+            .is_some_and(|lent| lent.object == object)
+    }
+
+    /// Note that the result of the innermost entry names `object`, if the entry lent it, at `place`.
+    pub(crate) fn name_lent(&self, place: usize, object: *mut ffi::PyObject) -> bool {
+        let mut lent = self.lent.borrow_mut();
+        let lent = lent.get_mut(place).filter(|_| place >= self.innermost.get());
+        let lent = lent.filter(|lent| lent.object == object);
+        lent.map(|lent| lent.named = true).is_some()
+    }
+
+    /// Note that `result`, of the innermost entry, is whole and names something that the entry lent.
+    pub(crate) fn set_result(&self, result: *mut pyr_result) {
+        self.result.set(result);
+    }
+
+    /// Take what [`Thread::set_result`] noted; NULL when that is nothing.
+    pub(crate) fn take_result(&self) -> *mut pyr_result {
+        self.result.replace(null_mut())
     }
 
     /// What was remembered last.

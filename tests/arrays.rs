@@ -4,22 +4,7 @@ mod host;
 
 use host::abi::*;
 use host::value::{Value, int, ints, text};
-use host::{Host, python};
-
-/// A Python with numpy; nothing when there is none.
-fn numpy() -> Option<&'static Host> {
-    let python = python();
-    match python.import("numpy", None, 0) {
-        Ok(module) => {
-            python.release(module.handle());
-            Some(python)
-        }
-        Err(failure) => {
-            eprintln!("skipped: {}: {}", python.interpreter.name(), failure.message);
-            None
-        }
-    }
-}
+use host::{numpy, python};
 
 const ELEMENTS: [(pyr_element, &str, usize); 12] = [
     (PYR_FLOAT32, "float32", 4),

@@ -18,7 +18,7 @@ pub const PYR_LENT_ARRAY: pyr_loan_kind = 3;
 pub const PYR_READ_ONLY: u32 = 1;
 
 /// Told that Python let go of the loan `id`, which it had kept: the host may free what it lent. Called on
-/// any thread, with the GIL, and must not call Python; `context` is the loan's.
+/// any thread, with the GIL, and must not call Python, nor wait for who does; `context` is the loan's.
 pub type pyr_release_function = Option<unsafe extern "C" fn(id: u64, context: *mut c_void)>;
 
 /// What Python wants of something that was lent.
@@ -98,14 +98,15 @@ pub struct pyr_host {
 /// Something that the host lends to Python, for the tag `PYR_LOAN`.
 ///
 /// What is lent must stay valid, and memory where it is, for as long as Python has it: until the call
-/// returns, and if Python kept it (a global, an attribute, an array that shares the memory), until it
-/// lets go. `kept` tells which. Set it to 0 before the call; when the call returns, with whatever status,
-/// it is how often Python came to keep the loan by this call. For each time, `host->release` is called
-/// once when Python lets go, or without that function `id` is given once by `pyr_take_released`. That may
-/// happen before the call returns.
+/// returns, and if Python kept it (a global, an array that shares the memory, a handle, the traceback of
+/// the last failure), until it lets go. `kept` tells which. Set it to 0 before the call; when the call
+/// returns, with whatever status, it is how often Python came to keep the loan by this call. For each time,
+/// `host->release` is called once when Python lets go, or without that function, `id` is given once by
+/// `pyr_take_released`. That may happen before the call returns.
 ///
 /// When the object or the array itself comes back in a result, it is a cell of `PYR_HOST` with its `id`.
-/// An id that Python has already names the same Python object.
+/// The id of an object or a function that Python has already, for the same `host` and `context`, names
+/// the same Python object, which is kept once, by one of the calls that lend it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pyr_loan {
@@ -115,7 +116,7 @@ pub struct pyr_loan {
     pub kind: pyr_loan_kind,
     /// `PYR_READ_ONLY` or 0.
     pub flags: u32,
-    /// For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`.
+    /// For `PYR_LENT_ARRAY`: the memory. Any elements but `PYR_OBJECT`; those of `PYR_BOOL8` are 0 or 1.
     pub array: *const pyr_array,
     /// For `PYR_LENT_ARRAY`: the distance in bytes between elements, for each dimension; NULL for C order
     /// without gaps.

@@ -8,7 +8,7 @@ use crate::abi::*;
 use crate::fault::{Fault, own};
 use crate::ndarray::Scalar;
 use crate::walk::container_tag;
-use crate::{array, bridge, loan, ndarray, numbers, text, thread};
+use crate::{array, bridge, loan, ndarray, numbers, text};
 
 fn array_cell(array: *const pyr_array) -> pyr_value {
     pyr_value {
@@ -29,8 +29,8 @@ impl Encoder {
     pub(super) fn other(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
         match ndarray::classify(&object)? {
             ndarray::Class::Array => {
-                if let Some((id, lent)) = loan::of_array(&object) {
-                    return Ok(self.lent(id, PYR_LENT_ARRAY, lent));
+                if let Some(lent) = loan::of_array(&object) {
+                    return Ok(self.lent(lent));
                 }
                 match array::from_python(&object)? {
                     array::Converted::Array(array, element) => Ok(self.array(array, element)),
@@ -57,23 +57,28 @@ impl Encoder {
             }
             ndarray::Class::Other if object.get_type_ptr().cast() == bridge::path_type() => self.path(object),
             ndarray::Class::Other if numbers::is_fraction(&object) => self.fraction(object),
-            ndarray::Class::Other => match loan::of_python(&object) {
-                Some((id, kind)) => Ok(self.lent(id, kind, object)),
-                None => self.handle(object),
+            ndarray::Class::Other => match loan::of_python(object) {
+                Ok(lent) => Ok(self.lent(lent)),
+                Err(object) => self.handle(object),
             },
         }
     }
 
-    /// The cell of what the host lent; `object` is what keeps Python from letting go of it.
-    fn lent(&mut self, id: u64, kind: pyr_loan_kind, object: Bound<'_, PyAny>) -> pyr_value {
-        if !thread::current().is_lent(object.as_ptr()) {
+    /// The cell of what the host lent as `object`, which Python does not let go of while there is the
+    /// result. Whether that is so of what this call lent, is for [`loan::settle`] to see.
+    fn lent(&mut self, object: Bound<'_, loan::Object>) -> pyr_value {
+        let lent = object.get();
+        let cell = pyr_value {
+            tag: PYR_HOST,
+            aux: lent.kind,
+            of: pyr_payload { id: lent.id },
+        };
+        if loan::name(&object) {
+            self.names_lent = true;
+        } else {
             self.memory().keep(object.into_ptr());
         }
-        pyr_value {
-            tag: PYR_HOST,
-            aux: kind,
-            of: pyr_payload { id },
-        }
+        cell
     }
 
     /// The cell of a contiguous array of `element`s: on its own memory, unless it is small.

@@ -69,6 +69,7 @@ api! {
     pyr_buffer_close: fn(u64) -> pyr_status;
     pyr_buffer_release: fn(u64) -> pyr_status;
     pyr_buffer_count: fn() -> usize;
+    pyr_take_released: fn(*mut u64, usize, *mut usize) -> pyr_status;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
     pyr_watch_type: fn(*const u8, usize, u32) -> pyr_status;

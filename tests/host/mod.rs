@@ -13,6 +13,7 @@ pub mod handles;
 pub mod idle;
 pub mod interpreter;
 pub mod literal;
+pub mod loans;
 pub mod objects;
 pub mod random;
 pub mod value;
@@ -132,4 +133,20 @@ pub fn python() -> &'static Host {
         host.error(true)
     );
     host
+}
+
+/// The host of this process, its Python running and numpy imported; nothing, which is told, where there
+/// is no numpy.
+pub fn numpy() -> Option<&'static Host> {
+    let python = python();
+    match python.import("numpy", None, 0) {
+        Ok(module) => {
+            python.release(module.handle());
+            Some(python)
+        }
+        Err(failure) => {
+            eprintln!("skipped: {}: {}", python.interpreter.name(), failure.message);
+            None
+        }
+    }
 }

@@ -40,6 +40,10 @@ pub enum Value {
     },
     /// An array of objects: its dimensions and its elements.
     Objects(Vec<usize>, Vec<Value>),
+    /// The address of a `pyr_loan`, an argument only: see [`super::loans`].
+    Loan(usize),
+    /// What was lent and comes back: its id and its kind.
+    Host(u64, pyr_kind),
     /// A cell whose payload is all zero: a bad tag, or a NULL where there should be data.
     Bare {
         tag: pyr_tag,
@@ -226,6 +230,18 @@ impl Arena {
                     of,
                 }
             }
+            Value::Loan(loan) => pyr_value {
+                tag: PYR_LOAN,
+                aux: 0,
+                of: pyr_payload {
+                    loan: *loan as *mut pyr_loan,
+                },
+            },
+            Value::Host(id, kind) => pyr_value {
+                tag: PYR_HOST,
+                aux: *kind,
+                of: pyr_payload { id: *id },
+            },
             Value::Bare { tag, aux } => units(*tag, *aux as usize, std::ptr::null()),
         }
     }
@@ -285,6 +301,7 @@ impl Value {
                     Self::Dict(std::iter::from_fn(|| items.next().zip(items.next())).collect())
                 }
                 PYR_HANDLE => Self::Handle(of.handle),
+                PYR_HOST => Self::Host(of.id, cell.aux),
                 PYR_ARRAY => Self::read_array(&*of.array),
                 tag => panic!("a result holds a cell of tag {tag}"),
             }
