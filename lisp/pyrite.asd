@@ -54,6 +54,7 @@
                (:file "refusals")
                (:file "decode")
                (:file "arrays")
+               (:file "lending")
                (:file "random")
                (:file "call")
                (:file "values")

@@ -56,7 +56,7 @@ pub(crate) struct Function;
 /// The memory of an array of the host language, on which numpy arrays are.
 #[pyclass(name = "Memory", module = "_pyrite", extends = Object, frozen)]
 pub(crate) struct Memory {
-    /// The dimensions and strides of the array that was lent.
+    /// The dimensions, strides and type of the array that was lent.
     layout: Vec<isize>,
 }
 

@@ -170,7 +170,7 @@ pub(crate) unsafe fn fields<'a>(array: &'a Bound<'_, PyAny>) -> &'a PyArrayObjec
     unsafe { &(*array.as_ptr().cast::<PyArrayObject>()).fields }
 }
 
-/// The dimensions and then the strides of `array`.
+/// The dimensions, the strides, and the type of `array`, which is that at an address.
 ///
 /// # Safety
 /// `array` is an ndarray.
@@ -183,6 +183,7 @@ pub(crate) unsafe fn layout<'a>(array: &'a Bound<'_, PyAny>) -> impl Iterator<It
         (0..rank)
             .map(move |index| *dimensions.add(index))
             .chain((0..rank).map(move |index| *strides.add(index)))
+            .chain([fields.descr as isize])
     }
 }
 

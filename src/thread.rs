@@ -206,9 +206,11 @@ impl Thread {
         if lent.len() > before { lent.pop() } else { None }
     }
 
-    /// Whether `object` is lent by an entry of this thread that still runs.
+    /// Whether `object` is known to be lent by an entry of this thread that still runs. Only the last few
+    /// loans are looked at: a result may be of as many objects as were lent.
     pub(crate) fn is_lent(&self, object: *mut ffi::PyObject) -> bool {
-        self.lent.borrow().iter().any(|&(lent, _)| lent == object)
+        let lent = self.lent.borrow();
+        lent.iter().rev().take(8).any(|&(lent, _)| lent == object)
     }
 
     /// What was remembered last.
