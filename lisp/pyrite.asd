@@ -55,6 +55,8 @@
                (:file "decode")
                (:file "arrays")
                (:file "lending")
+               (:file "loans")
+               (:file "opaque")
                (:file "random")
                (:file "call")
                (:file "values")
