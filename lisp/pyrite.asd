@@ -58,6 +58,7 @@
                (:file "loans")
                (:file "opaque")
                (:file "random")
+               (:file "random-arrays")
                (:file "call")
                (:file "values")
                (:file "interpreter")
