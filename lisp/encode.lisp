@@ -336,13 +336,17 @@ arithmetic on a NaN may trap."
   "How many elements of ARRAY count: those below the fill pointer."
   (if (vectorp array) (length array) (array-total-size array)))
 
+(defun lent-dimensions (array)
+  "The dimensions of ARRAY; of a vector, how many elements count."
+  (if (vectorp array) (list (length array)) (array-dimensions array)))
+
 (defun write-array (array element data cell frame)
   "Write to CELL that there is an array of ELEMENTs with the dimensions of ARRAY at the address DATA."
   (write-cell cell +array+ 0 (describe-array array element data frame)))
 
 (defun describe-array (array element data frame)
   "The address of a description of an array of ELEMENTs at DATA with the dimensions of ARRAY."
-  (let* ((dimensions (if (vectorp array) (list (length array)) (array-dimensions array)))
+  (let* ((dimensions (lent-dimensions array))
          (description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
          (pointer (pointer description)))
     (loop for dimension in dimensions

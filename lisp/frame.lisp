@@ -71,8 +71,9 @@
 (defun add-block (frame bytes)
   "Make room for BYTES in FRAME."
   (let* ((size (max bytes (frame-block-bytes frame)))
-         (block (cffi:foreign-alloc :uint8 :count size)))
-    (push block (frame-blocks frame))
+         ;; An interrupt that left malloc halfway would leave the heap of C locked.
+         (block (pyrite/port:without-interrupts
+                  (first (push (cffi:foreign-alloc :uint8 :count size) (frame-blocks frame))))))
     (setf (frame-next frame) (cffi:pointer-address block)
           (frame-end frame) (+ (frame-next frame) size)
           (frame-block-bytes frame) (min (* 2 size) (ash 1 24)))))

@@ -8,19 +8,24 @@
 
 (declaim (ftype (function () address) host))
 
-(defstruct (loan (:constructor make-loan (object &optional storage)) (:copier nil) (:predicate nil))
-  (object nil :read-only t)
-  ;; The vector in whose memory the elements of an array are; NIL for other objects.
+(defstruct (loan (:constructor make-loan (object &optional storage original))
+                 (:copier nil) (:predicate nil))
+  (object nil)
+  ;; In whose memory the elements of an array are: see PYRITE/PORT:ARRAY-STORAGE. NIL for other objects.
   (storage nil :read-only t)
+  ;; The array on the stack for which OBJECT, a copy in the heap, stands in until the call is over; or NIL.
+  (original nil)
   (id 0 :type (unsigned-byte 62))
-  ;; How many calls that took it out still run.
-  (calls 1 :type fixnum)
+  ;; How often calls that still run took it out.
+  (calls 0 :type fixnum)
   ;; How often Python kept it and has not let go. Below 0 when it let go before the call returned.
   (kept 0 :type fixnum)
   ;; What keeps STORAGE where it is, for PYRITE/PORT:LET-GO.
   (keeper nil)
   ;; The address of a copy of the elements, where STORAGE cannot be kept; or NIL.
-  (copy nil :type (or null address)))
+  (copy nil :type (or null address))
+  ;; How many bytes it has.
+  (copy-bytes 0 :type (unsigned-byte 48)))
 
 (defconstant +loan-slot-bits+ 24 "How many bits of a loan's number are its place in the table.")
 
@@ -47,6 +52,11 @@
 
 (pyrite/port:add-restart-hook 'forget-loans)
 
+(defun check-places ()
+  "Signal an error when nothing more can be lent. Not while the table is locked, hence the margin."
+  (when (and (null **free-place**) (> **used-places** (- (ash 1 +loan-slot-bits+) 1000)))
+    (fail 'pyrite-error "Python keeps 2^~D Lisp objects: more cannot be lent to it." +loan-slot-bits+)))
+
 (defun take-place ()
   "A free place in the table."
   (let ((place **free-place**))
@@ -55,8 +65,6 @@
            place)
           (t
            (when (= **used-places** (length **loans**))
-             (when (= **used-places** (ash 1 +loan-slot-bits+))
-               (fail 'pyrite-error "Python keeps more than 2^~D Lisp objects." +loan-slot-bits+))
              (setf **loans** (replace (make-array (* 2 **used-places**) :initial-element nil) **loans**)))
            (1- (incf **used-places**))))))
 
@@ -85,58 +93,88 @@
 
 ;;; Taking out
 
-(defun note-loan (loan cell frame)
-  "Write to CELL that LOAN is lent for FRAME's call; the address of its pyr_loan, which is zero but for
-the number."
+(defun write-loan (kind cell frame)
+  "Write to CELL that something is lent as KIND; the address of its pyr_loan, which is zero otherwise."
+  (check-places)
   (let* ((address (allocate frame +loan-size+)) (pointer (pointer address)))
-    (loop for offset from 8 below +loan-size+ by 8
+    (loop for offset from 0 below +loan-size+ by 8
           do (setf (cffi:mem-ref pointer :uint64 offset) 0))
-    (setf (cffi:mem-ref pointer :uint64) (loan-id loan))
-    (push (cons loan address) (frame-loans frame))
+    (setf (cffi:mem-ref pointer :uint32 +loan-kind+) kind)
     (write-cell cell +loan+ 0 address)
     address))
+
+(defun take-out (loan address frame)
+  "Have FRAME's call take out LOAN, whose pyr_loan is at ADDRESS. In one piece with making LOAN, while the
+table is locked: no interrupt comes between, after which nobody would end it."
+  (setf (cffi:mem-ref (pointer address) :uint64) (loan-id loan))
+  (incf (loan-calls loan))
+  (push (cons loan address) (frame-loans frame))
+  loan)
 
 (defun lend-object (object kind cell frame)
   "Write OBJECT, lent as the KIND +LENT-OBJECT+ or +LENT-FUNCTION+, to CELL. Python can ask us about it."
   (collect-loans)
-  (let ((loan (with-loans
-                (let ((known (gethash object **lent-objects**)))
-                  (cond (known (incf (loan-calls known)) known)
-                        (t (setf (gethash object **lent-objects**) (add-loan (make-loan object)))))))))
-    (let ((pointer (pointer (note-loan loan cell frame))))
-      (setf (cffi:mem-ref pointer :uint32 +loan-kind+) kind
-            (cffi:mem-ref pointer :uint64 +loan-host+) (host)))))
+  (let ((host (host)) (address (write-loan kind cell frame)))
+    (setf (cffi:mem-ref (pointer address) :uint64 +loan-host+) host)
+    (with-loans
+      (take-out (or (gethash object **lent-objects**)
+                    (setf (gethash object **lent-objects**) (add-loan (make-loan object))))
+                address frame))))
 
 (defun lend-array (array element cell frame)
   "Write ARRAY, of ELEMENTs, lent with its memory, to CELL."
   (declare (type array array) (type fixnum element))
   (collect-loans)
+  (let* ((address (write-loan +lent-array+ cell frame))
+         (bytes (* (the (integer 1 16) (aref *element-sizes* (1- element))) (element-count array)))
+         (stackp (pyrite/port:on-stack-p array))
+         (data (if (or stackp (not (pyrite/port:keepable-p (pyrite/port:array-storage array))))
+                   (or (lend-copy-again array address frame)
+                       (lend-copy array stackp bytes address frame))
+                   (lend-memory array nil bytes address frame))))
+    (setf (cffi:mem-ref (pointer address) :uint64 +loan-array+)
+          (describe-array array element data frame))))
+
+(defun lend-memory (array original bytes address frame)
+  "Lend ARRAY, which has BYTES, by the pyr_loan at ADDRESS. The address of its memory, which stays there."
+  (declare (type array array) (type (unsigned-byte 48) bytes))
   (multiple-value-bind (storage start) (pyrite/port:array-storage array)
     (declare (type fixnum start))
-    (let* ((loan (with-loans (add-loan (make-loan array storage))))
-           (address (note-loan loan cell frame))
-           (size (the (integer 1 16) (aref *element-sizes* (1- element))))
-           (data (lend-memory loan (* size start) (* size (element-count array)) frame)))
-      (setf (cffi:mem-ref (pointer address) :uint32 +loan-kind+) +lent-array+
-            (cffi:mem-ref (pointer address) :uint64 +loan-array+)
-            (describe-array array element data frame)))))
+    (let ((loan (with-loans (take-out (add-loan (make-loan array storage original)) address frame))))
+      (cond ((zerop bytes) 0)
+            (t
+             (unless (pin storage frame)
+               (with-loans (setf (loan-keeper loan) (pyrite/port:keep storage))))
+             (+ (the address (pyrite/port:vector-address storage))
+                (* start (the fixnum (floor bytes (element-count array))))))))))
 
-(defun lend-memory (loan offset bytes frame)
-  "The address of BYTES from OFFSET on in the storage of LOAN, which stay there; or else of a copy."
-  (let ((storage (loan-storage loan)))
-    (cond ((zerop bytes) 0)
-          ((not (pyrite/port:keepable-p storage)) (lend-copy loan bytes))
-          (t
-           (unless (pin storage frame)
-             (with-loans (setf (loan-keeper loan) (pyrite/port:keep storage))))
-           (+ (pyrite/port:vector-address storage) offset)))))
+(defun lend-copy (array stackp bytes address frame)
+  "Lend a copy of ARRAY, which goes back into it when the call is over. The address of its memory."
+  (let* ((original (when stackp array)) (array (if stackp (copy-in-heap array) array))
+         (storage (pyrite/port:array-storage array)))
+    (if (pyrite/port:keepable-p storage)
+        (lend-memory array original bytes address frame)
+        (let ((loan (with-loans (take-out (add-loan (make-loan array storage original)) address frame))))
+          (with-loans
+            (setf (loan-copy loan) (cffi:pointer-address (cffi:foreign-alloc :uint8 :count bytes))
+                  (loan-copy-bytes loan) bytes))
+          (pyrite/port:copy-array-to-memory array (loan-copy loan) bytes)
+          (loan-copy loan)))))
 
-(defun lend-copy (loan bytes)
-  "The address of a copy of the BYTES of LOAN's array, which go back into it when the call is over."
-  (let ((copy (cffi:pointer-address (cffi:foreign-alloc :uint8 :count bytes))))
-    (setf (loan-copy loan) copy)
-    (pyrite/port:copy-array-to-memory (loan-object loan) copy bytes)
-    copy))
+(defun lend-copy-again (array address frame)
+  "Lend ARRAY by the pyr_loan at ADDRESS, too, if FRAME's call has a copy of it: what is written to the one
+must be seen in the other. The address of the copy, or NIL."
+  (loop for (loan) in (frame-loans frame)
+        when (or (eq array (loan-original loan))
+                 (and (loan-copy loan) (eq array (loan-object loan))))
+          do (with-loans (take-out loan address frame))
+             (return (or (loan-copy loan) (pyrite/port:vector-address (loan-storage loan))))))
+
+(defun copy-in-heap (array)
+  "A fresh array of the dimensions and elements of ARRAY."
+  (let ((copy (make-array (lent-dimensions array) :element-type (array-element-type array))))
+    (dotimes (i (array-total-size copy) copy)
+      (setf (row-major-aref copy i) (row-major-aref array i)))))
 
 ;;; Giving back
 
@@ -144,7 +182,7 @@ the number."
   "FRAME's call is over: keep what Python kept of its loans, end the others."
   (loop for (loan . address) in (frame-loans frame)
         for kept = (cffi:mem-ref (pointer address) :uint32 +loan-kept+)
-        do (when (loan-copy loan) (copy-back loan))
+        do (copy-back loan)
            (with-loans
              (incf (loan-kept loan) kept)
              (decf (loan-calls loan))
@@ -156,11 +194,16 @@ the number."
   (setf (frame-loans frame) '()))
 
 (defun copy-back (loan)
-  "Copy what Python made of the copy of LOAN's array into the array."
-  (let ((array (loan-object loan)))
-    (pyrite/port:copy-memory-to-array
-     (loan-copy loan) array
-     (* (element-count array) (aref *element-sizes* (1- (array-element-number array)))))))
+  "Copy what Python made of a copy of LOAN's array into the array. One on the stack is forgotten then."
+  (let ((array (loan-object loan)) (original (loan-original loan)))
+    (when (loan-copy loan)
+      ;; No more than there is room for: the array may have been adjusted meanwhile.
+      (let ((bytes (* (element-count array) (aref *element-sizes* (1- (array-element-number array))))))
+        (pyrite/port:copy-memory-to-array (loan-copy loan) array (min bytes (loan-copy-bytes loan)))))
+    (when original
+      (dotimes (i (min (array-total-size array) (array-total-size original)))
+        (setf (row-major-aref original i) (row-major-aref array i)))
+      (setf (loan-original loan) nil))))
 
 (defun released-count ()
   "How many times Python let go of a loan and nobody has asked."
@@ -193,5 +236,5 @@ and after a garbage collection."
   "The object of the loan ID, which Python gave back."
   (let ((loan (find-loan id)))
     (if loan
-        (loan-object loan)
+        (or (loan-original loan) (loan-object loan))
         (fail 'pyrite-error "Python gave back a Lisp object that it does not have (~D)." id))))

@@ -103,21 +103,23 @@ pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'
         let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
         (descr.type_num, descr.byteorder as u8)
     };
-    if matches!(number, OBJECT | TEXT) && numpy::PyUntypedArrayMethods::ndim(array) > 0 {
+    let element = element_of(number);
+    let objects = matches!(number, OBJECT | TEXT);
+    if numpy::PyUntypedArrayMethods::ndim(array) == 0 && (objects || element.is_some()) {
+        let single = matches!(number, SINGLE | HALF | COMPLEX_SINGLE);
+        let item = object.call_method0(intern!(py, "item"))?;
+        return Ok(Converted::Scalar(item, single));
+    }
+    if objects {
         let dimensions = numpy::PyUntypedArrayMethods::shape(array).to_vec();
         let elements = object
             .call_method0(intern!(py, "ravel"))?
             .call_method0(intern!(py, "tolist"))?;
         return Ok(Converted::Objects(elements, dimensions));
     }
-    let Some(element) = element_of(number) else {
+    let Some(element) = element else {
         return Ok(Converted::No);
     };
-    if numpy::PyUntypedArrayMethods::ndim(array) == 0 {
-        let single = matches!(number, SINGLE | HALF | COMPLEX_SINGLE);
-        let item = object.call_method0(intern!(py, "item"))?;
-        return Ok(Converted::Scalar(item, single));
-    }
     // SAFETY: as above.
     let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
     let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;

@@ -29,15 +29,16 @@
   (ccl:make-lock name))
 
 (defmacro with-lock ((lock) &body body)
-  `(ccl:with-lock-grabbed (,lock) ,@body))
+  `(ccl:without-interrupts (ccl:with-lock-grabbed (,lock) ,@body)))
 
 (defmacro with-free-lock ((lock) &body body)
   ;; CCL's locks are recursive, but no garbage collection runs BODY here: see ADD-GC-HOOK.
   (let ((variable (gensym "LOCK")))
     `(let ((,variable ,lock))
-       (when (ccl:try-lock ,variable)
-         (unwind-protect (progn ,@body)
-           (ccl:release-lock ,variable))))))
+       (ccl:without-interrupts
+         (when (ccl:try-lock ,variable)
+           (unwind-protect (progn ,@body)
+             (ccl:release-lock ,variable)))))))
 
 (defmacro with-float-traps-masked (&body body)
   (let ((modes (gensym "MODES")))
@@ -90,6 +91,10 @@
 
 (defun array-storage (array)
   (ccl::array-data-and-offset array))
+
+(defun on-stack-p (array)
+  (declare (ignore array))
+  nil)
 
 (defun element-bytes (vector)
   (let ((type (array-element-type vector)))

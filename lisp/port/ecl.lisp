@@ -43,14 +43,15 @@
   (mp:make-lock :name name :recursive nil))
 
 (defmacro with-lock ((lock) &body body)
-  `(mp:with-lock (,lock) ,@body))
+  `(mp:without-interrupts (mp:with-lock (,lock) ,@body)))
 
 (defmacro with-free-lock ((lock) &body body)
   (let ((variable (gensym "LOCK")))
     `(let ((,variable ,lock))
-       (when (and (not (mp:holding-lock-p ,variable)) (mp:get-lock ,variable nil))
-         (unwind-protect (progn ,@body)
-           (mp:giveup-lock ,variable))))))
+       (mp:without-interrupts
+         (when (and (not (mp:holding-lock-p ,variable)) (mp:get-lock ,variable nil))
+           (unwind-protect (progn ,@body)
+             (mp:giveup-lock ,variable)))))))
 
 (defmacro with-float-traps-masked (&body body)
   (let ((traps (gensym "TRAPS")))
@@ -73,8 +74,8 @@
   ;; Strings are not known to the foreign interface: they are copied.
   (not (stringp vector)))
 
-(defun vector-address (vector)
-  (ffi:pointer-address (si:make-foreign-data-from-array vector)))
+(defun vector-address (storage)
+  (ffi:pointer-address storage))
 
 (defun string-unit (string)
   (declare (ignore string))
@@ -97,16 +98,23 @@
     (dotimes (i length string)
       (setf (char string i) (code-char (ffi:deref-array pointer '(:array :uint32-t) i))))))
 
-(defun flat (array)
-  "A vector of the elements of ARRAY, in its own memory."
-  (make-array (array-total-size array) :element-type (array-element-type array)
-                                       :displaced-to array))
-
 (defun array-storage (array)
-  (values (flat array) 0))
+  ;; A foreign pointer to the memory, which keeps the memory even when the array gets another by
+  ;; ADJUST-ARRAY. It must be one to its beginning: the collector looks for no others.
+  (let ((start 0))
+    (loop
+      (multiple-value-bind (to offset) (array-displacement array)
+        (unless to
+          (return (values (si:make-foreign-data-from-array array) start)))
+        (setf array to)
+        (incf start offset)))))
+
+(defun on-stack-p (array)
+  (declare (ignore array))
+  nil)
 
 (defun data-pointer (array)
-  (si:make-foreign-data-from-array (flat array)))
+  (si:make-foreign-data-from-array array))
 
 (defun copy-array-to-memory (array address bytes)
   (unless (zerop bytes)

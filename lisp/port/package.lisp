@@ -32,17 +32,18 @@
    #:copy-string-to-memory
    ;; (string-from-memory ADDRESS LENGTH): a fresh simple character string of UCS-4 characters.
    #:string-from-memory
-   ;; (array-storage ARRAY): the simple vector that holds a specialized array's elements, and the
-   ;; index of the first, as two values; NIL when it cannot be had.
+   ;; (array-storage ARRAY): what holds a specialized array's elements, for PIN, VECTOR-ADDRESS, KEEP and
+   ;; KEEPABLE-P, and the index of the first, as two values. ADJUST-ARRAY does not change it.
    #:array-storage
+   ;; (on-stack-p ARRAY): whether ARRAY is on the calling thread's stack and ends with its extent.
+   #:on-stack-p
    ;; (copy-array-to-memory ARRAY ADDRESS BYTES), (copy-memory-to-array ADDRESS ARRAY BYTES): all
    ;; elements of a specialized array, in row-major order.
    #:copy-array-to-memory #:copy-memory-to-array
-   ;; (keepable-p VECTOR): whether VECTOR can be kept at all; one on a thread's stack cannot.
+   ;; (keepable-p STORAGE): whether STORAGE can be kept at all.
    #:keepable-p
-   ;; (keep OBJECT): something by which OBJECT, a vector that is pinned now, is kept alive and where it is
-   ;; until (let-go SOMETHING). The caller sees to it that one thread at a
-   ;; time calls them.
+   ;; (keep STORAGE): something by which STORAGE, which is pinned now, is kept alive and where it is until
+   ;; (let-go SOMETHING). The caller sees to it that one thread at a time calls them.
    #:keep #:let-go
    ;; (with-interrupts . BODY): within WITHOUT-INTERRUPTS: interrupts come again in BODY, if they came before.
    #:with-interrupts
@@ -52,8 +53,8 @@
    ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is
    ;; done, once FORM is.
    #:with-cleanup
-   ;; (make-lock NAME), (with-lock (LOCK) . BODY), (with-free-lock (LOCK) . BODY): the last does nothing when
-   ;; a thread, this one or another, has the lock.
+   ;; (make-lock NAME), (with-lock (LOCK) . BODY), (with-free-lock (LOCK) . BODY): no interrupt comes to
+   ;; BODY; the last does nothing when a thread, this one or another, has the lock.
    #:make-lock #:with-lock #:with-free-lock
    ;; (add-gc-hook FUNCTION): call FUNCTION after garbage collections, where that can be had.
    #:add-gc-hook

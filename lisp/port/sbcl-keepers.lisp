@@ -19,20 +19,28 @@
 
 (defun stand-by (keeper ready)
   "What a keeper's thread does: offer its stack until it is told to stop."
+  ;; With more safety, a vector of this size would be made in the heap, where nobody looks for addresses.
+  (declare (optimize (safety 0)))
   (let ((slots (make-array +keeper-slots+ :element-type 'sb-ext:word :initial-element 0)))
     (declare (dynamic-extent slots))
-    (setf (keeper-slots keeper) (vector-address slots))
+    (when (on-stack-p slots)
+      (setf (keeper-slots keeper) (vector-address slots)))
     (sb-thread:signal-semaphore ready)
-    (sb-thread:wait-on-semaphore (keeper-stop keeper))
+    ;; Who ends all threads there are must not end this one: Python has what it keeps.
+    (sb-sys:without-interrupts
+      (sb-thread:wait-on-semaphore (keeper-stop keeper)))
     ;; Used here, so that it lives until now.
     (fill slots 0)))
 
 (defun add-keeper ()
   "A new keeper, all of whose slots are free."
   (let ((keeper (make-keeper)) (ready (sb-thread:make-semaphore)))
-    (setf (keeper-thread keeper)
-          (sb-thread:make-thread #'stand-by :name "Pyrite keeper" :arguments (list keeper ready)))
-    (sb-thread:wait-on-semaphore ready)
+    ;; A deadline that the program has set must not end this halfway.
+    (sb-sys:with-deadline (:seconds nil :override t)
+      (setf (keeper-thread keeper)
+            (sb-thread:make-thread #'stand-by :name "Pyrite keeper" :arguments (list keeper ready)))
+      (sb-thread:wait-on-semaphore ready))
+    (assert (plusp (keeper-slots keeper)) () "This SBCL keeps no vectors on its stack.")
     (setf (keeper-free keeper)
           (loop for slot from (1- +keeper-slots+) downto 0
                 collect (+ (keeper-slots keeper) (* slot sb-vm:n-word-bytes))))
@@ -40,11 +48,9 @@
     keeper))
 
 (defun keepable-p (vector)
+  (declare (ignore vector))
   ;; Only where the collector scans stacks conservatively.
-  #+(or x86-64 x86)
-  (not (sb-vm:control-stack-pointer-valid-p (sb-sys:int-sap (sb-kernel:get-lisp-obj-address vector))))
-  #-(or x86-64 x86)
-  (progn vector nil))
+  (or #+(or x86-64 x86) t))
 
 (defun keep (object)
   (let* ((keeper (or (find-if #'keeper-free **keepers**) (add-keeper)))
@@ -60,11 +66,20 @@
       (push slot (keeper-free keeper)))))
 
 (defun stop-keepers ()
-  "Let go of everything: an image is saved without threads, and Python is not in it."
+  "Let go of everything."
   (let ((keepers **keepers**))
     (setf **keepers** '())
     (dolist (keeper keepers)
       (sb-thread:signal-semaphore (keeper-stop keeper))
       (sb-thread:join-thread (keeper-thread keeper) :default nil))))
 
-(add-save-hook 'stop-keepers)
+(defun stop-keepers-to-save ()
+  "Let go of everything: an image is saved without threads, and Python is not in it.
+
+With other threads it will not be saved, and this process goes on: Python keeps what it has."
+  (when (null (set-difference (remove-if #'sb-thread:thread-ephemeral-p (sb-thread:list-all-threads))
+                              (cons sb-thread:*current-thread* (mapcar #'keeper-thread **keepers**))))
+    (stop-keepers)))
+
+(add-save-hook 'stop-keepers-to-save)
+(add-exit-hook 'stop-keepers)

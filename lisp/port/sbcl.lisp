@@ -151,6 +151,12 @@
     (declare (ignore end))
     (values vector start)))
 
+(defun on-stack-p (array)
+  (flet ((here-p (object)
+           (sb-vm:control-stack-pointer-valid-p
+            (sb-sys:int-sap (sb-kernel:get-lisp-obj-address object)) nil)))
+    (or (here-p array) (here-p (array-storage array)))))
+
 (defun element-bytes (vector)
   (declare (type (simple-array * (*)) vector))
   (ceiling (sb-vm::simple-array-widetag->bits-per-elt (sb-kernel:%other-pointer-widetag vector)) 8))

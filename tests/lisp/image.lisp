@@ -29,7 +29,34 @@
     (call-site)
     (symbol-call-site)
     (pyrite:define-lispifier "complex" (object) (pyrite:pyslot-value object "real"))
-    (pyrite:pyexec "from_before = 1"))
+    (pyrite:pyexec "from_before = 1")
+    (defvar *numpy* (handler-case (progn (pyrite:import-module "numpy") t) (error () nil)))
+    ;; What Python keeps when the image is saved.
+    (defvar *array* (make-array 10 :element-type 'double-float :initial-element 1d0))
+    (defvar *thing* (make-condition (quote simple-error)))
+    (setf (pyrite:pyvalue "kept_thing") *thing*)
+    (when *numpy* (setf (pyrite:pyvalue "kept_array") *array*))
+    ;; An image is not saved while there are other threads: what Python keeps stays right.
+    (defun fails-to-save-p (function)
+      (let* ((over nil)
+             (thread (uiop:symbol-call :sb-thread '#:make-thread (lambda () (loop until over do (sleep 0.01))))))
+        (unwind-protect (handler-case (progn (funcall function) nil)
+                          (error () t))
+          (setf over t)
+          (uiop:symbol-call :sb-thread '#:join-thread thread))))
+    (defvar *not-saved* (fails-to-save-p (lambda () (uiop:symbol-call :sb-ext '#:save-lisp-and-die "not-saved.core"))))
+    ;; SBCL itself does not get over that: without it, the next attempt fails.
+    (uiop:symbol-call :sb-impl '#:finalizer-thread-start)
+    (defun garbage ()
+      (dotimes (i 5)
+        (let ((vectors (loop repeat 40000 collect (make-array 10 :element-type 'double-float))))
+          (uiop:symbol-call :sb-ext '#:gc :full t)
+          (length vectors))))
+    (garbage)
+    (defvar *kept-on*
+      (or (not *numpy*)
+          (progn (pyrite:pyexec "kept_array += 1")
+                 (every (lambda (x) (= x 2)) *array*)))))
   "What is evaluated before the image is saved.")
 
 (defparameter *to-note*
@@ -54,13 +81,24 @@
     (every (function pyrite:pyobject-wrapper-p) (pyrite:pyeval "[object() for i in range(10000)]"))
     (pyrite:pycall "lambda x: x * x" 7)
     (pyrite:pyeval "1.5 + 2j")
-    (pyrite:py+ 3 4))
+    (pyrite:py+ 3 4)
+    *not-saved*
+    *kept-on*
+    (count-if (lambda (place) (typep place 'pyrite::loan)) pyrite::**loans**)
+    (eq *thing* (pyrite:pycall "lambda a: a" *thing*))
+    (or (not *numpy*)
+        (progn (setf (pyrite:pyvalue "kept_array") *array*)
+               (garbage)
+               (pyrite:pyexec "kept_array += 1")
+               (and (eq *array* (pyrite:pyvalue "kept_array"))
+                    (every (lambda (x) (= x 3)) *array*)))))
   "What the image evaluates when it starts.")
 
 (defparameter *noted*
   '(nil t t pyrite:released-pyarray pyrite:released-pyarray pyrite:released-pyarray nil nil
     pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
-    pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7)
+    pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7
+    t t 0 t t)
   "What should come of it.")
 
 (defun script (core)
