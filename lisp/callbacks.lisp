@@ -103,7 +103,7 @@ As PYTHON-GETATTR otherwise."))
 
 (defun lispify-keyword (name)
   "The keyword for the Python parameter NAME, a string."
-  (intern (substitute #\- #\_ (string-upcase name)) :keyword))
+  (intern (lispify-name name) :keyword))
 
 (defun decode-keywords (count address)
   "A plist of the COUNT pairs of cells, of names and values, at ADDRESS."
@@ -217,7 +217,7 @@ nowhere."
 
 (defun signal-host-error (exception)
   "Signal the condition for which EXCEPTION, a HostError or HostUnwind, stands; return when it has none."
-  (let ((payload (let ((*remote-objects* nil)) (pyslot-value exception "payload"))))
+  (let ((payload (with-default-conversions (pyslot-value exception "payload"))))
     (typecase payload
       (unwinding (resume-unwinding payload))
       (condition (error payload)))))

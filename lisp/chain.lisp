@@ -35,7 +35,8 @@ object that it is, a TEMPORARY."
         ((variable-link-p link)
          (cross keep (lambda (frame flags) (cross-to-value link frame flags))))
         (keep link)
-        (t (convert link (result-flags)))))
+        (*remote-objects* (python-object link))
+        (t (convert link))))
 
 (defun variable-link-p (link)
   "True when LINK is a symbol that names something in Python."

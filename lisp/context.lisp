@@ -21,7 +21,7 @@ As Python does, __exit__ is called before handlers outside of this form are."
     (let ((entered t))
       (flet ((leave (exception)
                (when (shiftf entered nil)
-                 (let ((*remote-objects* nil))
+                 (with-default-conversions
                    (call-by-name (bridge-name "leave") context exception)))))
         (unwind-protect
              (handler-case (funcall function (call-by-name (bridge-name "enter") context))

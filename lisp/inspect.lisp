@@ -18,14 +18,13 @@
   "True when OBJECT, any value, is an instance of CLASS, as Python's isinstance() says.
 
 CLASS is a name, as for PYVALUE, a PYOBJECT-WRAPPER, or a list of these, of which one will do."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (call-by-name (bridge-name "is_instance") object
                   (if (consp class) (mapcar #'named-value class) (named-value class)))))
 
 (defun attribute-names (object methods as-vector)
   "The names of those attributes of OBJECT that can be called, if METHODS, or of the others."
-  (let* ((*remote-objects* nil)
-         (names (call-by-name (bridge-name "attributes") object methods)))
+  (let ((names (with-default-conversions (call-by-name (bridge-name "attributes") object methods))))
     (if as-vector names (coerce names 'list))))
 
 (defun pymethod-list (pyobject &key as-vector)
@@ -41,7 +40,7 @@ CLASS is a name, as for PYVALUE, a PYOBJECT-WRAPPER, or a list of these, of whic
 
 STRING-OR-PYTHON-CALLABLE is a name (string or symbol) of anything that PYVALUE or an import can find, or
 one of help's topics such as \"LISTS\"; any other value is what help is wanted on."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (write-string (call-by-name (bridge-name "help_text")
                                 (if (and string-or-python-callable (symbolp string-or-python-callable))
                                     (pythonize-name string-or-python-callable)
@@ -53,13 +52,13 @@ one of help's topics such as \"LISTS\"; any other value is what help is wanted o
 
 (defun pyerror-cause (condition)
   "The exception that the one in CONDITION, a PYERROR, was raised from, a PYOBJECT-WRAPPER; NIL for none."
-  (let ((exception (pyerror-value condition)) (*remote-objects* nil))
+  (let ((exception (pyerror-value condition)))
     (when exception
-      (let ((cause (pyslot-value exception "__cause__")))
+      (let ((cause (with-default-conversions (pyslot-value exception "__cause__"))))
         (unless (eq cause +py-none+) cause)))))
 
 (defun pyerror-notes (condition)
   "The notes that were added to the exception in CONDITION, a PYERROR: a list of strings."
-  (let ((exception (pyerror-value condition)) (*remote-objects* nil))
+  (let ((exception (pyerror-value condition)))
     (when exception
-      (coerce (call-by-name (bridge-name "notes") exception) 'list))))
+      (coerce (with-default-conversions (call-by-name (bridge-name "notes") exception)) 'list))))

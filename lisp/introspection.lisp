@@ -19,6 +19,6 @@
 
 (defun ask-python (function &rest arguments)
   "What FUNCTION of introspect.py returns for ARGUMENTS."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (load-introspection)
     (call-python (format nil "_pyrite_introspect:~A" function) arguments)))

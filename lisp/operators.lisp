@@ -66,5 +66,5 @@ that of the last. Without FORMS, NIL."
 
 (defun true-in-python-p (value)
   "Whether VALUE is true in Python, T or NIL also within WITH-REMOTE-OBJECTS."
-  (let ((*remote-objects* nil))
+  (with-default-conversions
     (py-bool value)))

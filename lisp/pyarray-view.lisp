@@ -40,7 +40,7 @@
   (typecase value
     (pyobject-wrapper value)
     (pyarray (view-wrapper value))
-    (t (convert value (logior +remote+ +as-ucs4+)))))
+    (t (python-object value))))
 
 (defun view-pyarray (object &key writable)
   "A PYARRAY, a view of the memory of OBJECT: nothing is copied.
