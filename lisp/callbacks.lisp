@@ -11,8 +11,8 @@
 
 (define-condition python-unwind-aborted (pyrite-error) ()
   (:default-initargs
-   :message "A non-local exit left a callback, and Python with it, but where it led cannot be known from ~
-             here: a THROW, RETURN-FROM or GO across a call of Python does not arrive.")
+   :message "A non-local exit left a callback, and Python with it, but where it led cannot be known from here:
+a THROW, RETURN-FROM or GO across a call of Python does not arrive.")
   (:documentation "A non-local exit from a Lisp function that Python called was stopped at its boundary.
 Python's frames were unwound, but the exit's target cannot be found again."))
 
