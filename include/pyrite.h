@@ -562,17 +562,17 @@ typedef void (*pyr_release_function)(uint64_t id, void *context);
 typedef uint32_t pyr_question;
 
 /**
- * The place for the host's answer to a question; zero before.
+ * The place for the host's answer to a question.
  *
- * A value whose cell points to nothing (a number, a truth value, `PYR_NONE`) can be written to `value`
+ * A value whose cell points to nothing (a number, a truth value, `PYR_NONE`) can be written to `*value`
  * itself. For any value there is `pyr_reply_value`, for an exception `pyr_reply_raise` and
  * `pyr_reply_fail`.
  */
 typedef struct pyr_reply {
     /**
-     * The answer, unless `object` is set.
+     * Where a plain answer is written.
      */
-    struct pyr_value value;
+    struct pyr_value *value;
     /**
      * The library's own.
      */

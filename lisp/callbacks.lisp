@@ -21,7 +21,7 @@ Python's frames were unwound, but the exit's target cannot be found again."))
 (defun reply-value (value reply)
   "Answer with VALUE, any value, at the address REPLY."
   (declare (type address reply))
-  (unless (encode-immediate value reply)
+  (unless (encode-immediate value (the address (cffi:mem-ref (pointer reply) :uint64)))
     (with-frame (frame)
       (with-encoded (frame (cell encode value))
         (check-status (%reply-value (pointer reply) cell))))))

@@ -299,7 +299,7 @@ arithmetic on a NaN may trap."
 
 ;;; Arrays
 
-(defmacro element-case (array)
+(defmacro array-element-case (array)
   "The pyr_element of the elements of ARRAY, or NIL."
   `(typecase ,array
      ,@(loop for type across *element-types*
@@ -309,7 +309,7 @@ arithmetic on a NaN may trap."
 
 (defun array-element-number (array)
   "The pyr_element of the elements of ARRAY, or NIL."
-  (element-case array))
+  (array-element-case array))
 
 (defun wider-element (type)
   "The pyr_element of the narrowest integers that include all of the element type TYPE; NIL for others."

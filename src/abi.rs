@@ -317,7 +317,7 @@ const _: () = {
     assert!(size_of::<pyr_value>() == 16 && align_of::<pyr_value>() == 8);
     assert!(size_of::<pyr_result>() == 512);
     assert!(size_of::<pyr_array>() == 24);
-    assert!(size_of::<pyr_loan>() == 56 && size_of::<pyr_host>() == 32 && size_of::<pyr_reply>() == 32);
+    assert!(size_of::<pyr_loan>() == 56 && size_of::<pyr_host>() == 32 && size_of::<pyr_reply>() == 24);
     assert!(size_of::<pyr_error>() == 64);
     assert!(size_of::<pyr_start_options>() == 48);
 };

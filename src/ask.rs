@@ -77,7 +77,13 @@ pub(crate) fn ask<'py>(
         0
     };
     let cells_at = cells.encode(&args, flags).map_err(|fault| error(py, fault))?;
-    let mut reply = empty_reply();
+    let mut value = pyr_value::integer(0, 0);
+    let mut reply = pyr_reply {
+        value: &raw mut value,
+        object: std::ptr::null_mut(),
+        raised: 0,
+        reserved: 0,
+    };
     let question = Question {
         question,
         id,
@@ -95,11 +101,16 @@ pub(crate) fn ask<'py>(
         answered
     };
     drop(cells);
-    answer(py, answered, &reply)
+    answer(py, answered, &reply, &value)
 }
 
 /// What `reply` says.
-fn answer<'py>(py: Python<'py>, answered: i32, reply: &pyr_reply) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn answer<'py>(
+    py: Python<'py>,
+    answered: i32,
+    reply: &pyr_reply,
+    value: &pyr_value,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     if !reply.object.is_null() {
         // SAFETY: attached; `reply_with` put a reference there.
         let object = unsafe { Bound::from_owned_ptr(py, reply.object.cast()) };
@@ -112,9 +123,9 @@ fn answer<'py>(py: Python<'py>, answered: i32, reply: &pyr_reply) -> PyResult<Op
     if answered == 0 {
         return Ok(None);
     }
-    match reply.value.tag {
+    match value.tag {
         PYR_NONE | PYR_BOOL | PYR_INT | PYR_FLOAT | PYR_SINGLE | PYR_CHARACTER | PYR_HANDLE | PYR_NAME => {
-            decode::value(py, &reply.value)
+            decode::value(py, value)
                 .map(Some)
                 .map_err(|fault| error(py, fault))
         }
@@ -133,15 +144,6 @@ pub(crate) fn reply_with(reply: &mut pyr_reply, object: Bound<'_, PyAny>, raised
     reply.raised = raised.into();
     // SAFETY: attached, as `object` shows; the old reference was the reply's.
     unsafe { ffi::Py_XDECREF(old.cast()) };
-}
-
-fn empty_reply() -> pyr_reply {
-    pyr_reply {
-        value: pyr_value::integer(0, 0),
-        object: std::ptr::null_mut(),
-        raised: 0,
-        reserved: 0,
-    }
 }
 
 /// A fault of ours as an exception.

@@ -149,6 +149,9 @@ fn the_host_is_told_with_its_context() {
     static SILENT: SilentHost = SilentHost(pyr_host {
         size: size_of::<pyr_host>(),
         release: None,
+        ask: None,
+        flags: 0,
+        reserved: 0,
     });
     let lent = Lent::object(id).with(|loan| loan.host = &raw const SILENT.0);
     python.set("loans_told", lent.value()).expect("a global");

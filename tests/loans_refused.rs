@@ -25,6 +25,9 @@ fn bad_loans_are_statuses() {
     static OTHER: Other = Other(pyr_host {
         size: size_of::<pyr_host>() - 8,
         release: None,
+        ask: None,
+        flags: 0,
+        reserved: 0,
     });
     for (lent, status) in [
         (object().with(|loan| loan.id = 1 << 62), PYR_INVALID_FLAGS),

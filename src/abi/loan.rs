@@ -36,16 +36,16 @@ pub const PYR_ASK_REPR: pyr_question = 4;
 /// A list of the names (text) of attributes, for `dir()`.
 pub const PYR_ASK_DIR: pyr_question = 5;
 
-/// The place for the host's answer to a question; zero before.
+/// The place for the host's answer to a question.
 ///
-/// A value whose cell points to nothing (a number, a truth value, `PYR_NONE`) can be written to `value`
+/// A value whose cell points to nothing (a number, a truth value, `PYR_NONE`) can be written to `*value`
 /// itself. For any value there is `pyr_reply_value`, for an exception `pyr_reply_raise` and
 /// `pyr_reply_fail`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pyr_reply {
-    /// The answer, unless `object` is set.
-    pub value: pyr_value,
+    /// Where a plain answer is written.
+    pub value: *mut pyr_value,
     /// The library's own.
     pub object: *mut c_void,
     /// The library's own.

@@ -23,7 +23,7 @@ static pyr_value cell_loan(pyr_loan *loan) {
     return made;
 }
 
-static pyr_loan loan_of(uint64_t id, pyr_kind kind, int *counter) {
+static pyr_loan loan_of(uint64_t id, pyr_loan_kind kind, int *counter) {
     pyr_loan made;
     memset(&made, 0, sizeof made);
     made.id = id;
@@ -76,7 +76,7 @@ static int has_numpy(void) {
 }
 
 static void objects(void) {
-    pyr_kind kinds[] = {PYR_LENT_OBJECT, PYR_LENT_FUNCTION};
+    pyr_loan_kind kinds[] = {PYR_LENT_OBJECT, PYR_LENT_FUNCTION};
     pyr_result result;
     size_t i;
     for (i = 0; i < COUNT(kinds); i++) {

@@ -35,7 +35,7 @@ impl Drop for Lent {
 }
 
 impl Lent {
-    fn new(id: u64, kind: pyr_kind) -> Self {
+    fn new(id: u64, kind: pyr_loan_kind) -> Self {
         let loan = pyr_loan {
             id,
             kind,
@@ -138,6 +138,9 @@ unsafe impl Sync for Telling {}
 static TELLING: Telling = Telling(pyr_host {
     size: size_of::<pyr_host>(),
     release: Some(note),
+    ask: None,
+    flags: 0,
+    reserved: 0,
 });
 
 static TOLD: Mutex<Vec<(u64, usize)>> = Mutex::new(Vec::new());

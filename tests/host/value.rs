@@ -43,7 +43,7 @@ pub enum Value {
     /// The address of a `pyr_loan`, an argument only: see [`super::loans`].
     Loan(usize),
     /// What was lent and comes back: its id and its kind.
-    Host(u64, pyr_kind),
+    Host(u64, pyr_loan_kind),
     /// A cell whose payload is all zero: a bad tag, or a NULL where there should be data.
     Bare {
         tag: pyr_tag,
