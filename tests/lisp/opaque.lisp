@@ -13,7 +13,7 @@
   "One object of each kind that is lent, fresh where there can be many."
   (let ((count 0))
     (list (make-some-structure :a 1) (make-instance 'some-class :slot 1) (find-class 'some-class)
-          (find-package '#:cl) *standard-output* (make-string-input-stream "text")
+          (find-package '#:cl) *standard-output* (make-broadcast-stream)
           (make-condition 'simple-error) (make-random-state) (copy-readtable)
           #'car #'some-generic (lambda () (incf count)) (compile nil '(lambda (x) x))
           (bt:make-lock) (bt:current-thread))))
