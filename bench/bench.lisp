@@ -102,8 +102,11 @@ def give_floats(): return floats
 def give_strings(): return strings
 def give_table(): return table
 dumped_ints, dumped_floats, dumped_strings, dumped_table = map(marshal.dumps, (ints, floats, strings, table))
+thousand = list(range(1000))
+def call_each(f): list(map(f, thousand))
 small = numpy.arange(10.0)
 large = numpy.arange(1e6)
+copies = []
 def give_small(): return small
 def give_large(): return large
 "))
@@ -165,15 +168,26 @@ def give_large(): return large
 
 ;;; Arrays
 
-(define-row "array of 10 doubles, in" nil "small.copy()" (pycall "drop" array)
+(define-row "numpy.sum of 10 doubles lent" 1.4 "numpy.sum(small)" (pycall "numpy.sum" array)
   :bindings ((array (doubles 10))))
-(define-row "array of 10 doubles, out" nil "small.copy()" (pycall "give_small"))
-(define-row "array of 10^6 doubles, in" nil "large.copy()" (pycall "drop" array)
+(define-row "numpy.sum of 10^6 doubles lent" 1.1 "numpy.sum(large)" (pycall "numpy.sum" array)
   :bindings ((array (doubles 1000000))))
-(define-row "array of 10^6 doubles, out" nil "large.copy()" (pycall "give_large"))
+(define-row "array of 10 doubles, lent" nil "small.copy()" (pycall "drop" array)
+  :bindings ((array (doubles 10))))
+(define-row "array of 10 doubles, out" 5 "small.copy()" (pycall "give_small"))
+(define-row "array of 10^6 doubles, out" 2 "large.copy()" (pycall "give_large"))
+;; A copy in memory that is used again and again is in the processor's cache. A result never is.
+(define-row "... against copies in fresh memory" nil "copies.append(large.copy()); i % 8 or copies.clear()"
+  (pycall "give_large"))
 
 (define-row "10^6 doubles summed in place" nil "large.sum()" (sum large)
   :bindings ((large (with-remote-objects (pyvalue "large")))))
+
+;;; Callbacks
+
+(define-row "a Lisp function called by Python" 20 "list(map(ident, thousand))"
+  (pycall "call_each" function)
+  :bindings ((function #'identity)))
 
 ;;; Objects
 
