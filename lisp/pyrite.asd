@@ -89,6 +89,7 @@
                (:file "lending")
                (:file "loans")
                (:file "opaque")
+               (:file "leaks")
                (:file "random")
                (:file "random-arrays")
                (:file "call")
