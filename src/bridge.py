@@ -309,6 +309,32 @@ def help_text(thing):
     return pydoc.render_doc(thing, "Help on %s:", renderer=pydoc.plaintext)
 
 
+def subscript(key):
+    """`[key]`, in short, for messages."""
+    import reprlib
+
+    try:
+        return "[%s]" % reprlib.repr(key)
+    except Exception:
+        return "[<%s>]" % type(key).__name__
+
+
+def key_of(mapping, value):
+    """`[key]` of the entry of `mapping` whose value is `value` itself."""
+    for key, other in list(mapping.items()):
+        if other is value:
+            return subscript(key)
+    return "<a key>"
+
+
+def bad_key(error, key, place):
+    """`error`, which putting `key` into a dict raised, with both told."""
+    if type(error) is not TypeError:
+        return error
+    told = "%s, the key %s of a dict%s" % (error, subscript(key)[1:-1], place)
+    return TypeError(told).with_traceback(error.__traceback__)
+
+
 def contiguous(array, dtype):
     """`array` in C order, native byte order and without gaps: itself, or a copy; of `dtype` if not None."""
     import numpy

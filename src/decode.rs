@@ -186,6 +186,18 @@ impl<'py, 'a> Frame<'py, 'a> {
         }
     }
 
+    /// Where the container that is the next item is, in Python's notation.
+    fn subscript(&self) -> String {
+        match &self.key {
+            _ if self.tag != PYR_DICT => format!("[{}]", self.next),
+            None => "<a key>".to_owned(),
+            Some(key) => {
+                let text = bridge::call(key.py(), "subscript", (key,));
+                text.map_or_else(|_| "<a key>".to_owned(), |text| text.to_string())
+            }
+        }
+    }
+
     /// Put `item` in the next place.
     #[inline]
     fn put(&mut self, item: Bound<'py, PyAny>) -> Result<(), Fault> {
@@ -200,7 +212,13 @@ impl<'py, 'a> Frame<'py, 'a> {
         let result = unsafe {
             match (self.tag, self.key.take()) {
                 (PYR_LIST, _) => ffi::PyList_SetItem(container, index, item.into_ptr()),
-                (PYR_DICT, Some(key)) => ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr()),
+                (PYR_DICT, Some(key)) => {
+                    let result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
+                    if result < 0 {
+                        self.key = Some(key);
+                    }
+                    result
+                }
                 _ => ffi::PyTuple_SetItem(container, index, item.into_ptr()),
             }
         };
@@ -217,6 +235,31 @@ fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> 
     })
 }
 
+/// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, the
+/// exception tells which it is and where.
+#[cold]
+fn explain<'py>(py: Python<'py>, fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) -> Fault {
+    let (Fault::Python, Some(key)) = (&fault, &frame.key) else {
+        return fault;
+    };
+    let error = PyErr::fetch(py);
+    let last = outer.len().saturating_sub(MAXIMUM_PLACES);
+    let place: String = outer[last..].iter().map(Frame::subscript).collect();
+    let place = if place.is_empty() {
+        place
+    } else {
+        format!(" at {place}")
+    };
+    match bridge::call(py, "bad_key", (error.value(py), key, place)) {
+        Ok(told) => PyErr::from_value(told).restore(py),
+        Err(_) => error.restore(py),
+    }
+    Fault::Python
+}
+
+/// How many subscripts a message tells at the most.
+const MAXIMUM_PLACES: usize = 20;
+
 /// The container that `root` holds.
 fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
     let mut outer: Vec<Frame<'py, '_>> = Vec::new();
@@ -230,7 +273,9 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
                 break;
             }
             let item = leaf(py, cell)?;
-            frame.put(item)?;
+            frame
+                .put(item)
+                .map_err(|fault| explain(py, fault, &frame, &outer))?;
         }
         if let Some(inner) = inner {
             if outer.len() + 2 > PYR_MAXIMUM_DEPTH as usize {
@@ -241,7 +286,9 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
             match outer.pop() {
                 None => return frame.finish(),
                 Some(mut parent) => {
-                    parent.put(frame.finish()?)?;
+                    parent
+                        .put(frame.finish()?)
+                        .map_err(|fault| explain(py, fault, &parent, &outer))?;
                     frame = parent;
                 }
             }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
+use crate::bridge;
 use crate::fault::Fault;
 
 /// Above this depth the containers on the path are looked up in a set.
@@ -113,6 +114,18 @@ impl<'py> Frame<'py> {
         self.next += 1;
     }
 
+    /// Where the item `inner` of the cell at `index` is, in Python's notation.
+    fn subscript(&self, index: usize, inner: &Bound<'py, PyAny>) -> String {
+        if self.tag != PYR_DICT {
+            return format!("[{index}]");
+        }
+        if index % 2 == 0 {
+            return "<a key>".to_owned();
+        }
+        let found = bridge::call(inner.py(), "key_of", (&self.container, inner));
+        found.map_or_else(|_| "<a key>".to_owned(), |text| text.to_string())
+    }
+
     /// Refuse a container that has grown since it was opened.
     pub(crate) fn unchanged(&self) -> Result<(), Fault> {
         let length = size(self.container.as_ptr(), self.tag);
@@ -179,6 +192,7 @@ impl<'py> Path<'py> {
 
     /// Refuse `inner`, found in `frame`, when it is one of those round itself.
     pub(crate) fn check(&self, frame: &Frame<'py>, inner: &Bound<'py, PyAny>) -> Result<(), Fault> {
+        let found = inner;
         let inner = address(inner);
         let met = inner == address(&frame.container)
             || self
@@ -188,14 +202,36 @@ impl<'py> Path<'py> {
                 .any(|frame| address(&frame.container) == inner)
             || self.deep.contains(&inner);
         if met {
-            return Err(Fault::new(
-                PYR_CIRCULAR,
-                "a container that contains itself cannot be converted",
-            ));
+            return Err(self.circular(frame, found));
         }
         Ok(())
     }
+
+    #[cold]
+    fn circular(&self, frame: &Frame<'py>, inner: &Bound<'py, PyAny>) -> Fault {
+        let first = self.frames.len().saturating_sub(MAXIMUM_PLACES);
+        let mut place = String::new();
+        for (index, outer) in self.frames.iter().enumerate().skip(first) {
+            let inside = self.frames.get(index + 1).unwrap_or(frame);
+            // An outer frame has the cell of its inner container already.
+            place.push_str(&outer.subscript(outer.next - 1, &inside.container));
+        }
+        place.push_str(&frame.subscript(frame.next, inner));
+        let above = if self.frames.len() > MAXIMUM_PLACES {
+            "..."
+        } else {
+            ""
+        };
+        let what = bridge::type_name(inner);
+        Fault::new(
+            PYR_CIRCULAR,
+            format!("a container that contains itself cannot be converted: the {what} at {above}{place}"),
+        )
+    }
 }
+
+/// How many subscripts a message tells at the most.
+const MAXIMUM_PLACES: usize = 20;
 
 fn address(object: &Bound<'_, PyAny>) -> usize {
     object.as_ptr() as usize

@@ -67,3 +67,27 @@
   "What Python has that Lisp cannot hold has no place in an argument."
   (define-python "circle = []" "circle.append(circle)")
   (is (null (conversion-error-place (signalled (pyvalue "circle"))))))
+
+;;; Found by libpyrite
+
+(defun message-of (function)
+  (handler-case (progn (funcall function) nil)
+    (error (condition) (princ-to-string condition))))
+
+(test places.unhashable
+  "The exception tells the key, and where its dict is."
+  (let ((inner (table (vector 1 2) 3)))
+    (is (search "the key [1, 2] of a dict" (message-of (lambda () (pycall "len" inner)))))
+    (is (search "at [1][1]['a']" (message-of (lambda () (pycall "len" (list 1 (vector 5 (table "a" inner))))))))
+    (signals py-type-error (pycall "len" inner)))
+  (is-true (python-works-p)))
+
+(test places.circular
+  "The condition tells what contains itself, and where."
+  (pyexec "places_list = [1]; places_list.append([2, places_list])")
+  (pyexec "places_dict = {'x': [1, ()]}; places_dict['x'][1] = (places_dict, 3)")
+  (is (search "the list at [1][1]" (message-of (lambda () (pyvalue "places_list")))))
+  (is (search "the dict at ['x'][1][0]" (message-of (lambda () (pyvalue "places_dict")))))
+  (is (search "the list at [0][1][1]" (message-of (lambda () (pyeval "[places_list]")))))
+  (pyexec "del places_list[:]; places_dict.clear()")
+  (is-true (python-works-p)))
