@@ -68,9 +68,9 @@
 #define PYR_SCRATCH 488
 
 /**
- * Flag for `pyr_start`: the host computes nothing with the x87 unit, so its exceptions are masked once
- * for each thread that calls, and left masked, instead of at each call. A host whose x87 exceptions
- * are masked anyway gains nothing; one that unmasks them saves most of what a call costs.
+ * Flag for `pyr_start`: the host computes nothing with the x87 unit, so a call that finds its exceptions
+ * unmasked masks them and leaves them so, instead of putting the host's control word back. A host whose
+ * x87 exceptions are masked anyway gains nothing; one that unmasks them saves most of what a call costs.
  */
 #define PYR_NO_X87 1
 

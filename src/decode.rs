@@ -238,22 +238,25 @@ fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> 
 /// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, the
 /// exception tells which it is and where.
 #[cold]
-fn explain<'py>(py: Python<'py>, fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) -> Fault {
+fn explain<'py>(fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) -> Fault {
     let (Fault::Python, Some(key)) = (&fault, &frame.key) else {
         return fault;
     };
-    let error = PyErr::fetch(py);
     let last = outer.len().saturating_sub(MAXIMUM_PLACES);
-    let place: String = outer[last..].iter().map(Frame::subscript).collect();
-    let place = if place.is_empty() {
-        place
-    } else {
-        format!(" at {place}")
-    };
-    match bridge::call(py, "bad_key", (error.value(py), key, place)) {
-        Ok(told) => PyErr::from_value(told).restore(py),
-        Err(_) => error.restore(py),
-    }
+    // Attached as pyo3 sees it: else it keeps the reference in the old error for later.
+    Python::attach(|py| {
+        let error = PyErr::fetch(py);
+        let place: String = outer[last..].iter().map(Frame::subscript).collect();
+        let place = if place.is_empty() {
+            place
+        } else {
+            format!(" at {place}")
+        };
+        match bridge::call(py, "bad_key", (error.value(py), key, place)) {
+            Ok(told) => PyErr::from_value(told).restore(py),
+            Err(_) => error.restore(py),
+        }
+    });
     Fault::Python
 }
 
@@ -273,9 +276,7 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
                 break;
             }
             let item = leaf(py, cell)?;
-            frame
-                .put(item)
-                .map_err(|fault| explain(py, fault, &frame, &outer))?;
+            frame.put(item).map_err(|fault| explain(fault, &frame, &outer))?;
         }
         if let Some(inner) = inner {
             if outer.len() + 2 > PYR_MAXIMUM_DEPTH as usize {
@@ -288,7 +289,7 @@ fn container<'py>(py: Python<'py>, root: &pyr_value) -> Result<Bound<'py, PyAny>
                 Some(mut parent) => {
                     parent
                         .put(frame.finish()?)
-                        .map_err(|fault| explain(py, fault, &parent, &outer))?;
+                        .map_err(|fault| explain(fault, &parent, &outer))?;
                     frame = parent;
                 }
             }

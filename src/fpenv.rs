@@ -32,11 +32,6 @@ impl FpEnv {
     }
 }
 
-/// What a thread needs that enters for the first time.
-pub(crate) fn settle_thread() {
-    imp::settle();
-}
-
 #[cfg(target_arch = "x86_64")]
 mod imp {
     use super::{IGNORE_X87, Ordering};
@@ -84,11 +79,9 @@ mod imp {
         if mxcsr != MXCSR_DEFAULT {
             write_mxcsr(MXCSR_DEFAULT);
         }
-        if IGNORE_X87.load(Ordering::Relaxed) {
-            return (mxcsr, X87_DEFAULT);
-        }
         let x87 = read_x87();
         if x87 != X87_DEFAULT {
+            // With `PYR_NO_X87` this is left so, until the host's runtime sets the word again.
             write_x87(X87_DEFAULT);
         }
         (mxcsr, x87)
@@ -103,14 +96,6 @@ mod imp {
         }
         if !IGNORE_X87.load(Ordering::Relaxed) && read_x87() != x87 {
             write_x87(x87);
-        }
-    }
-
-    /// Mask the x87 exceptions of this thread for good.
-    #[cold]
-    pub(super) fn settle() {
-        if IGNORE_X87.load(Ordering::Relaxed) && read_x87() != X87_DEFAULT {
-            write_x87(X87_DEFAULT);
         }
     }
 
@@ -164,8 +149,6 @@ mod imp {
             write(host);
         }
     }
-
-    pub(super) fn settle() {}
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -15,7 +15,7 @@ use pyo3::ffi;
 use crate::abi::{pyr_loan, pyr_result};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
-use crate::fpenv::{self, FpEnv};
+use crate::fpenv::FpEnv;
 use crate::release::{self, Debt, ObjectPointer};
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
@@ -89,7 +89,6 @@ fn register() -> *const Thread {
     // SAFETY: the key exists; the value is what its destructor expects.
     unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
     CURRENT.set(thread);
-    fpenv::settle_thread();
     thread
 }
 

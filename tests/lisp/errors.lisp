@@ -207,6 +207,22 @@
   (is-true (first *traps*) "Dividing by zero does not trap in this Lisp, so that the tests below say nothing.")
   (is-true (traps-as-before-p)))
 
+(test errors.traps.long-double
+  "Nor do those of the x87 unit trap, which SBCL unmasks again whenever it changes its own traps."
+  (if (signalled (import-module "ctypes"))
+      (skip "This Python has no ctypes.")
+      (progn
+        (define-python "def errors_long_double():"
+                       "    powl = ctypes.CDLL('libm.so.6').powl"
+                       "    powl.restype, powl.argtypes = ctypes.c_longdouble, [ctypes.c_longdouble] * 2"
+                       "    return float(powl(10, 5000))")
+        (dotimes (i 3)
+          (is-bits #x7FF0000000000000 (pycall "errors_long_double"))
+          (with-float-traps-masked (pycall "len" "abc"))
+          (handler-case (compile nil `(lambda () (sqrt ,(+ i 2d0)))) (error () nil))
+          (loop repeat 100 do (make-array 200000)))
+        (is-bits #x7FF0000000000000 (pycall "errors_long_double")))))
+
 (test errors.traps.python
   "What would trap in Lisp gives infinities and NaNs in Python."
   (is-bits #x7FF0000000000000 (pyeval "1e308 * 10"))
