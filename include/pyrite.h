@@ -1326,6 +1326,16 @@ pyr_status pyr_start(const struct pyr_start_options *options);
 pyr_status pyr_stop(void);
 
 /**
+ * To be called before the process ends: wait up to `milliseconds` for the threads that Python code made
+ * (other than daemons), run the functions that were registered with `atexit`, flush `sys.stdout` and
+ * `sys.stderr`. What takes longer is left alone, so that the process ends.
+ *
+ * The interpreter is not finalized, and other functions can still be called. A second call does nothing, nor
+ * does one in a process without Python. Returns `PYR_OK`.
+ */
+pyr_status pyr_end(uint32_t milliseconds);
+
+/**
  * 1 when Python runs, 0 when it was not started or was stopped.
  */
 int32_t pyr_is_running(void);

@@ -94,6 +94,9 @@
 (define-foreign %stop "pyr_stop" :uint32 ()
   "Stop Python: its handles become stale.")
 
+(define-foreign %end "pyr_end" :uint32 ((milliseconds :uint32))
+  "Do what Python does at the end of a process.")
+
 (define-foreign %is-running "pyr_is_running" :int32 ()
   "1 when Python runs.")
 

@@ -72,3 +72,12 @@ once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   "Python's sys.version_info as a list, such as (3 11 7 \"final\" 0)."
   (with-default-conversions
     (call-python "lambda: tuple(__import__('sys').version_info)" '())))
+
+(defvar *exit-patience* 5
+  "How many seconds the end of this process waits for threads that Python code made, other than daemons.")
+
+(defun end-python ()
+  "Do what Python does at its end, when this process ends: wait for threads, run exit functions, flush."
+  (%end (floor (* 1000 *exit-patience*))))
+
+(pyrite/port:add-exit-hook 'end-python)

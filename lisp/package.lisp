@@ -6,7 +6,7 @@
   (:export
    ;; The interpreter
    #:pystart #:pystop #:python-alive-p #:python-start-if-not-alive #:pyversion-info
-   #:*python-executable-path* #:*additional-init-codes* #:*disable-pystop*
+   #:*python-executable-path* #:*additional-init-codes* #:*disable-pystop* #:*exit-patience*
    ;; Calls and values
    #:pycall #:pymethod #:pyvalue #:pyslot-value #:import-module #:import-function
    #:pyeval #:pyexec #:raw-pyeval #:raw-pyexec

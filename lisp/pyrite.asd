@@ -90,6 +90,7 @@
                (:file "loans")
                (:file "opaque")
                (:file "leaks")
+               (:file "exit")
                (:file "random")
                (:file "random-arrays")
                (:file "call")

@@ -359,6 +359,23 @@ def fraction(numerator, denominator):
     return Fraction(numerator, denominator)
 
 
+def end(patience):
+    """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
+    import atexit
+    import threading
+
+    # In a thread, since it waits without limit. It first ends those of concurrent.futures.
+    waiting = threading.Thread(target=threading._shutdown, daemon=True)
+    waiting.start()
+    waiting.join(patience)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
 def started(kinds):
     """What the host needs to be so: no signal handler of ours in its way, its output not lost.
 

@@ -27,6 +27,11 @@ const BUSY: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 
+/// Whether the interpreter was started: it may be stopped since.
+pub(crate) fn exists() -> bool {
+    STATE.load(Ordering::Acquire) != IDLE
+}
+
 /// Whether calls may enter.
 #[inline]
 pub(crate) fn is_running() -> bool {

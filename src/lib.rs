@@ -16,6 +16,7 @@ mod buffer;
 mod decode;
 mod dispatch;
 mod encode;
+mod ending;
 mod fault;
 mod fpenv;
 mod guard;

@@ -1,11 +1,12 @@
 //! Versions, starting, stopping, the GIL, counters.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use super::{place, slice};
 use crate::abi::*;
 use crate::fault::{Fault, Record};
-use crate::{guard, interp, objects, release, thread};
+use crate::{ending, guard, interp, objects, release, thread};
 
 /// The version of the interface this library implements: `PYR_ABI_VERSION` of the header it was built
 /// with. A host compares it with the version it was written for: the same major, and no lower minor.
@@ -162,6 +163,20 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_stop() -> pyr_status {
     interp::stop()
+}
+
+/// To be called before the process ends: wait up to `milliseconds` for the threads that Python code made
+/// (other than daemons), run the functions that were registered with `atexit`, flush `sys.stdout` and
+/// `sys.stderr`. What takes longer is left alone, so that the process ends.
+///
+/// The interpreter is not finalized, and other functions can still be called. A second call does nothing, nor
+/// does one in a process without Python. Returns `PYR_OK`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_end(milliseconds: u32) -> pyr_status {
+    guard::outside(|| {
+        ending::end(Duration::from_millis(milliseconds.into()));
+        Ok(())
+    })
 }
 
 /// 1 when Python runs, 0 when it was not started or was stopped.
