@@ -29,6 +29,7 @@ pub(crate) fn end(patience: Duration) {
     let helper = std::thread::Builder::new()
         .name("pyrite end".to_owned())
         .spawn(move || {
+            thread::current().set_ours();
             run();
             // Who waited may have stopped waiting.
             let _ = done.send(());

@@ -173,5 +173,11 @@
   (declare (ignore function))
   nil)
 
+(defvar *exit-functions* '()
+  "The functions, symbols, of ADD-EXIT-HOOK.")
+
 (defun add-exit-hook (function)
-  (pushnew function si:*exit-hooks*))
+  ;; Symbols among the hooks are passed over.
+  (unless (member function *exit-functions*)
+    (push function *exit-functions*)
+    (push (lambda () (funcall function)) si:*exit-hooks*)))
