@@ -35,8 +35,6 @@ pub(crate) struct Thread {
     result: Cell<*mut pyr_result>,
     /// How many entries of this thread run, one inside another.
     entries: Cell<u32>,
-    /// Whether this is a thread of ours, on which the host cannot run.
-    ours: Cell<bool>,
     /// The host's floating-point environment, as the last entry found it.
     host_env: Cell<Option<FpEnv>>,
     /// The last failure.
@@ -85,7 +83,6 @@ fn register() -> *const Thread {
         innermost: Cell::new(0),
         result: Cell::new(null_mut()),
         entries: Cell::new(0),
-        ours: Cell::new(false),
         host_env: Cell::new(None),
         record: RefCell::default(),
     }));
@@ -226,12 +223,7 @@ impl Thread {
 
     /// Whether this thread is in a call of the host's, so that the host can run on it.
     pub(crate) fn is_inside(&self) -> bool {
-        self.entries.get() > 0 && !self.ours.get()
-    }
-
-    /// Note that this thread was made by this library: the host cannot run on it.
-    pub(crate) fn set_ours(&self) {
-        self.ours.set(true);
+        self.entries.get() > 0
     }
 
     /// Put the host's floating-point environment back, for code of the host's that Python called.
