@@ -15,25 +15,9 @@
 (defmacro with-interrupts (&body body)
   `(mp:with-interrupts ,@body))
 
-(defun catch-restarts (restarts function)
-  "Restarts like RESTARTS that call FUNCTION with a function that invokes the original."
-  (mapcar (lambda (restart)
-            (si::make-restart
-             :name (restart-name restart)
-             :function (lambda (&rest arguments)
-                         (funcall function (lambda () (apply #'invoke-restart restart arguments))))
-             :report-function (si::restart-report-function restart)
-             :interactive-function (si::restart-interactive-function restart)
-             :test-function (si::restart-test-function restart)))
-          restarts))
-
-(defmacro with-restarts-caught ((function) &body body)
-  (let ((variable (gensym "FUNCTION")))
-    `(let* ((,variable ,function)
-            (si:*restart-clusters*
-              (loop for cluster in si:*restart-clusters*
-                    collect (catch-restarts cluster ,variable))))
-       ,@body)))
+(defun stack-low-p ()
+  ;; Stacks are large, and ECL looks at what is left itself.
+  nil)
 
 (defmacro with-cleanup (form &body cleanup)
   `(unwind-protect ,form
@@ -175,3 +159,11 @@
 
 (defun add-exit-hook (function)
   (pushnew function si:*exit-hooks*))
+
+(defun savable-without-p (threads)
+  (declare (ignore threads))
+  nil)
+
+(defun function-lambda-list (function)
+  (multiple-value-bind (lambda-list known) (ext:function-lambda-list function)
+    (values lambda-list (and known t))))
