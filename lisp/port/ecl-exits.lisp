@@ -24,15 +24,19 @@
                       else
                         collect (caught-restart restart function))))
 
+(defun caught-cluster (cluster function)
+  "Handlers like those of CLUSTER that call FUNCTION with the condition and the original."
+  (loop for (type . handler) in cluster
+        collect (let ((handler handler))
+                  (cons type (lambda (condition) (funcall function condition handler))))))
+
 (defun caught-handlers (clusters function)
   (loop while clusters
-        collect (loop for (type . handler) in (pop clusters)
-                      if (eq type 'anything)
-                        do (funcall handler nil)
-                      else
-                        collect (let ((handler handler))
-                                  (cons type (lambda (condition)
-                                               (funcall function condition handler)))))))
+        collect (let ((cluster (pop clusters)))
+                  (cond ((eq (car (first cluster)) 'anything)
+                         (funcall (cdr (first cluster)) nil)
+                         '())
+                        (t (caught-cluster cluster function))))))
 
 (defun call-with-exits-caught (body exit-function handler-function)
   (let ((restarts (cons '() si:*restart-clusters*)) (handlers (cons (list (cons 'nil #'identity)) si:*handler-clusters*))

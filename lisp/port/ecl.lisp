@@ -16,8 +16,13 @@
   `(mp:with-interrupts ,@body))
 
 (defun stack-low-p ()
-  ;; Stacks are large, and ECL looks at what is left itself.
-  nil)
+  ;; ECL has stacks of its own for frames to unwind to and for special bindings.
+  (ffi:c-inline () () :bool
+                "{ char here; cl_env_ptr env = ecl_process_env();
+                   cl_index left = env->cs_limit < &here ? &here - env->cs_limit : env->cs_limit - &here;
+                   @(return 0) = left < env->cs_size / 4
+                     || env->frs_limit - env->frs_top < env->frs_size / 4
+                     || env->bds_limit - env->bds_top < env->bds_size / 4; }"))
 
 (defmacro with-cleanup (form &body cleanup)
   `(unwind-protect ,form

@@ -27,22 +27,26 @@
                       else
                         collect (caught-restart restart function))))
 
-(defun caught-handlers (clusters function)
-  (loop while clusters
-        collect (loop for (test . handler) in (pop clusters)
-                      if (eq test #'anything)
-                        do (funcall handler nil)
-                      else
-                        collect (let ((handler handler))
-                                  (cons test (lambda (condition)
-                                               (funcall function condition handler)))))))
-
 (defun anything (condition)
   (declare (ignore condition))
   t)
 
 ;; An empty cluster would be the end.
 (sb-ext:defglobal **no-handlers** (list (cons (constantly nil) #'identity)))
+
+(defun caught-cluster (cluster function)
+  "Handlers like those of CLUSTER that call FUNCTION with the condition and the original."
+  (loop for (test . handler) in cluster
+        collect (let ((handler handler))
+                  (cons test (lambda (condition) (funcall function condition handler))))))
+
+(defun caught-handlers (clusters function)
+  (loop while clusters
+        collect (let ((cluster (pop clusters)))
+                  (cond ((eq (car (first cluster)) #'anything)
+                         (funcall (cdr (first cluster)) nil)
+                         **no-handlers**)
+                        (t (caught-cluster cluster function))))))
 
 (declaim (inline call-with-ends-caught))
 (defun call-with-ends-caught (body function)
