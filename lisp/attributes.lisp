@@ -8,6 +8,11 @@
   (error 'no-attribute :type "AttributeError"
                        :message (format nil "~A has no attribute ~A." (prin1-for-python object) name)))
 
+(defparameter *function-attributes*
+  '(("__name__" . function-name-for-python) ("__qualname__" . function-name-for-python)
+    ("__doc__" . function-documentation) ("__signature__" . function-signature))
+  "An alist from names of attributes to functions of a function.")
+
 (defgeneric python-getattr (object slot-name)
   (:documentation "The value of the attribute SLOT-NAME, a string, of OBJECT, when Python code asks for it.
 
@@ -55,14 +60,9 @@ names that cannot be set: the method for T signals PY-ATTRIBUTE-ERROR, which is 
 
 ;;; Functions
 
-(defparameter *function-attributes*
-  '(("__name__" . function-name-for-python) ("__qualname__" . function-name-for-python)
-    ("__doc__" . function-documentation) ("__signature__" . function-signature))
-  "An alist from names of attributes to functions of a function.")
-
 (defun function-name-for-python (function)
   "The Python name of FUNCTION, a string."
-  (let ((name (nth-value 2 (function-lambda-expression function))))
+  (let ((name (pyrite/port:function-name function)))
     (cond ((null name) "<lambda>")
           ((symbolp name) (pythonize-name name))
           ;; A function that is local to another, in SBCL's terms.
@@ -73,7 +73,7 @@ names that cannot be set: the method for T signals PY-ATTRIBUTE-ERROR, which is 
 
 (defun function-documentation (function)
   "The docstring of FUNCTION, or None."
-  (let ((name (nth-value 2 (function-lambda-expression function))))
+  (let ((name (pyrite/port:function-name function)))
     (or (documentation function t)
         (and name (symbolp name) (fboundp name) (eq (fdefinition name) function)
              (documentation name 'function))

@@ -176,7 +176,8 @@ what goes on with that, or NIL."
 (cffi:defcallback ask :int32
     ((question :uint32) (id :uint64) (context :pointer) (args :pointer) (nargs :uint32)
      (nkwargs :uint32) (reply :pointer))
-  (declare (ignore context))
+  ;; Not every CFFI puts a declaration where it belongs.
+  context
   (values (answer question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply))))
 
 ;;; Who is asked

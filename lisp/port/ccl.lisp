@@ -170,6 +170,9 @@
   (declare (ignore threads))
   t)
 
+(defun function-name (function)
+  (ccl:function-name function))
+
 (defun function-lambda-list (function)
   (multiple-value-bind (lambda-list type) (ccl:arglist function)
     (values lambda-list (and type t))))

@@ -169,6 +169,11 @@
   (declare (ignore threads))
   nil)
 
+(defun function-name (function)
+  (if (typep function 'generic-function)
+      (clos:generic-function-name function)
+      (nth-value 2 (function-lambda-expression function))))
+
 (defun function-lambda-list (function)
   (multiple-value-bind (lambda-list known) (ext:function-lambda-list function)
     (values lambda-list (and known t))))

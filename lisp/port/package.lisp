@@ -58,6 +58,8 @@
    #:savable-without-p
    ;; (function-lambda-list FUNCTION): its lambda list and true, or NIL and NIL when it is not known.
    #:function-lambda-list
+   ;; (function-name FUNCTION): its name, a symbol or a list, or NIL.
+   #:function-name
    ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is
    ;; done, once FORM is.
    #:with-cleanup

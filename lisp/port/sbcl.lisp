@@ -198,6 +198,9 @@
 (defun generic-function-methods (function)
   (sb-mop:generic-function-methods function))
 
+(defun function-name (function)
+  (nth-value 2 (function-lambda-expression function)))
+
 (defun function-lambda-list (function)
   (let ((lambda-list (if (typep function 'generic-function)
                          (sb-mop:generic-function-lambda-list function)
