@@ -85,6 +85,8 @@ def bench_time(statement, count):
     loop(count)
     return time.perf_counter() - start
 def ident(x): return x
+def call_many(function, count):
+    for i in range(count): function(i)
 def drop(x): pass
 def keyword(a, key=None): return a
 class Thing:
@@ -174,6 +176,16 @@ def give_large(): return large
 
 (define-row "10^6 doubles summed in place" nil "large.sum()" (sum large)
   :bindings ((large (with-remote-objects (pyvalue "large")))))
+
+;;; Callbacks
+
+(defun lisp-identity (x) x)
+
+;; The loop is Python's here, too.
+(push (list "call of a Lisp function in Python's loop"
+            (lambda (count) (pycall "call_many" #'lisp-identity count))
+            "ident(i)" 20)
+      *rows*)
 
 ;;; Objects
 
