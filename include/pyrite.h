@@ -112,6 +112,11 @@
 #define PYR_HOST_UCS4 2
 
 /**
+ * Flag of a host: give it objects of watched types as with `PYR_TYPED_ITEMS`.
+ */
+#define PYR_HOST_TYPED 4
+
+/**
  * Flag for `pyr_buffer_get`: the memory is to be written to.
  */
 #define PYR_WRITABLE 1
@@ -621,7 +626,7 @@ typedef struct pyr_host {
      */
     pyr_ask_function ask;
     /**
-     * `PYR_DISPATCH`, `PYR_HOST_UCS4`.
+     * `PYR_DISPATCH`, `PYR_HOST_UCS4`, `PYR_HOST_TYPED`. The host may change the last one at any time.
      */
     uint32_t flags;
     /**

@@ -1,9 +1,14 @@
-;;;; Python's questions about what was lent: calls of Lisp functions, attributes of Lisp objects.
+;;;; Python's questions about what was lent: calls of Lisp functions, and what attributes.lisp answers.
 ;;;;
 ;;;; Nothing unwinds through Python's frames. Every way out of a callback but its return is stopped at its
 ;;;; boundary, becomes a Python exception there, and goes on when that has reached the Lisp call outside.
 
 (in-package #:pyrite)
+
+(declaim (ftype (function (t t t) t) answer-attribute)
+         (ftype (function (t t t t) t) answer-set-attribute)
+         (ftype (function (t t) t) answer-names)
+         (ftype (function (t) t) prin1-for-python))
 
 (defstruct (unwinding (:constructor make-unwinding (continue)) (:copier nil) (:predicate nil))
   "An exit from a callback on its way through Python. CONTINUE, a function, goes on with it."
@@ -13,93 +18,83 @@
   (:default-initargs
    :message "A non-local exit left a callback, and Python with it, but where it led cannot be known from here:
 a THROW, RETURN-FROM or GO across a call of Python does not arrive.")
-  (:documentation "A non-local exit from a Lisp function that Python called was stopped at its boundary.
-Python's frames were unwound, but the exit's target cannot be found again."))
+  (:documentation "A THROW, RETURN-FROM or GO left a Lisp function that Python called. It was stopped at
+the function's boundary; Python's `finally` and `with` did their work, and this is signalled by the call of
+Python in the place of the exit, whose target cannot be found again."))
 
 ;;; Answers
 
+(declaim (inline reply-value))
 (defun reply-value (value reply)
-  "Answer with VALUE, any value, at the address REPLY."
+  "Answer with VALUE, any value, at the address REPLY; 1."
   (declare (type address reply))
   (unless (encode-immediate value (the address (cffi:mem-ref (pointer reply) :uint64)))
-    (with-frame (frame)
-      (with-encoded (frame (cell encode value))
-        (check-status (%reply-value (pointer reply) cell))))))
+    (reply-any-value value reply))
+  1)
+
+(defun reply-any-value (value reply)
+  (declare (type address reply))
+  (with-frame (frame)
+    (with-encoded (frame (cell encode value))
+      (check-status (%reply-value (pointer reply) cell)))))
+
+(defun reply-exception (exception reply)
+  "Answer by raising EXCEPTION, a wrapper of one or a NAME of its class; true when it can be had."
+  (declare (type address reply))
+  (with-frame (frame)
+    (with-encoded (frame (cell encode exception))
+      (eql +ok+ (%reply-raise (pointer reply) cell)))))
 
 (defun reply-condition (condition reply)
   "Answer by raising CONDITION: its Python exception, if it is that of one, else an error of Lisp's."
-  (declare (type address reply))
   (let ((exception (and (typep condition 'pyerror) (pyerror-value condition))))
-    (unless (and exception
-                 (with-frame (frame)
-                   (with-encoded (frame (cell encode exception))
-                     (eql +ok+ (%reply-raise (pointer reply) cell)))))
+    (unless (and exception (reply-exception exception reply))
       (reply-failure (condition-text condition) condition 0 reply))))
 
 (defun condition-text (condition)
   "The report of CONDITION, whatever printing it does."
-  (or (ignore-errors
-       (let ((*print-readably* nil))
-         (remove-if-not (lambda (character) (code-char-p (char-code character)))
-                        (format nil "~A: ~A" (type-of condition) condition))))
-      (format nil "~A" (class-name (class-of condition)))))
+  (let ((class (class-name (class-of condition))))
+    (handler-case
+        (let* ((*print-readably* nil) (*print-circle* t) (report (princ-to-string condition)))
+          (format nil "~A: ~A" class (remove-if #'surrogate-p report)))
+      ((or error storage-condition) () (princ-to-string class)))))
 
-(defun code-char-p (code)
-  "True when CODE can be in text: it is no surrogate."
-  (not (<= #xD800 code #xDFFF)))
+(defun surrogate-p (character)
+  "True when CHARACTER cannot be in text."
+  (<= #xD800 (char-code character) #xDFFF))
 
 (defun reply-failure (text payload unwind reply)
   "Answer by raising an error of Lisp's with TEXT and PAYLOAD, an UNWINDING when UNWIND is 1."
+  (declare (type address reply))
   (with-frame (frame)
     (with-encoded (frame (message encode text))
       (let ((cell (allocate-cells frame 1)))
         (lend-object payload +lent-object+ cell frame)
         (%reply-fail (pointer reply) message (pointer cell) unwind)))))
 
-;;; Attributes
-
-(defgeneric python-getattr (object slot-name)
-  (:documentation "The value of the attribute SLOT-NAME, a string, of OBJECT, when Python code asks for it.
-
-Define methods for classes whose instances are passed to Python. A method for a name that it does not know
-should CALL-NEXT-METHOD: without one, Python raises an AttributeError."))
-
-(defgeneric python-setattr (object slot-name new-value)
-  (:documentation "Set the attribute SLOT-NAME, a string, of OBJECT to NEW-VALUE, when Python code does so.
-
-As PYTHON-GETATTR otherwise."))
-
-(defmethod python-getattr (object slot-name)
-  (declare (ignore object slot-name))
-  (throw 'no-attribute nil))
-
-(defmethod python-setattr (object slot-name new-value)
-  (declare (ignore object slot-name new-value))
-  (throw 'no-attribute nil))
-
-(defun answer-attribute (object name reply)
-  "Answer with the attribute NAME of OBJECT; 0 when there is none."
-  (catch 'no-attribute
-    (reply-value (python-getattr object name) reply)
-    (return-from answer-attribute 1))
-  0)
-
-(defun answer-set-attribute (object name value reply)
-  "Set the attribute NAME of OBJECT to VALUE; 0 when there is none."
-  (catch 'no-attribute
-    (python-setattr object name value)
-    (reply-value +py-none+ reply)
-    (return-from answer-set-attribute 1))
-  0)
-
 ;;; Questions
+
+(defun lispify-argument (read)
+  "What a user's lispifiers make of READ, which READ-CELLS gave."
+  (if (node-p read) (lispify-node read) (lispify-item read)))
 
 (defun decode-cells (count address)
   "The values of the COUNT cells at ADDRESS, a list."
   (declare (type address address) (type (unsigned-byte 32) count))
-  (loop repeat count
-        collect (decode address)
-        do (incf address +value-size+)))
+  (flet ((collect (function)
+           (loop repeat count
+                 collect (funcall function address)
+                 do (incf address +value-size+))))
+    (declare (inline collect))
+    (if (or *lispifiers* (types-watched-p))
+        ;; All are read before any function of a user's is called.
+        (mapcar #'lispify-argument (collect #'read-cells))
+        (collect #'decode))))
+
+(defun decode-name (cell)
+  "The name, a string, in CELL, whatever lispifier there is for strings."
+  (let ((name (decode cell)))
+    (if (stringp name) name (with-default-conversions (convert name)))))
 
 (defun lispify-keyword (name)
   "The keyword for the Python parameter NAME, a string."
@@ -108,61 +103,68 @@ As PYTHON-GETATTR otherwise."))
 (defun decode-keywords (count address)
   "A plist of the COUNT pairs of cells, of names and values, at ADDRESS."
   (declare (type address address) (type (unsigned-byte 32) count))
-  (loop repeat count
-        collect (lispify-keyword (decode address))
-        collect (decode (+ address +value-size+))
-        do (incf address (* 2 +value-size+))))
+  (let ((names (loop repeat count
+                     for cell from address by (* 2 +value-size+)
+                     collect (decode-name cell)))
+        (values (loop for (nil value) on (decode-cells (* 2 count) address) by #'cddr
+                      collect value)))
+    (mapcan (lambda (name value) (list (lispify-keyword name) value)) names values)))
 
-(defun call-lent (function reply args nargs nkwargs)
-  "Call FUNCTION with the arguments at ARGS, and answer with its value at REPLY."
-  (declare (type address reply args) (type (unsigned-byte 32) nargs nkwargs))
-  (let ((arguments (decode-cells nargs args)))
-    (reply-value (if (zerop nkwargs)
-                     (apply function arguments)
-                     (apply function (append arguments
-                                             (decode-keywords nkwargs (+ args (* nargs +value-size+))))))
-                 reply)
-    1))
+(defun call-lent (function args nargs nkwargs)
+  "The value of FUNCTION with the arguments at ARGS."
+  (declare (type function function) (type address args) (type (unsigned-byte 32) nargs nkwargs))
+  (cond ((plusp nkwargs)
+         (let ((arguments (decode-cells nargs args)))
+           (apply function (nconc arguments (decode-keywords nkwargs (+ args (* nargs +value-size+)))))))
+        (t (apply function (decode-cells nargs args)))))
 
 (defun answer-question (question id args nargs nkwargs reply)
   "Answer QUESTION about the loan ID; 1, or 0 when there is no answer."
+  (declare (type address args))
   (let ((object (lent-object id)) (*remote-objects* nil))
     (ecase question
-      (#.+ask-call+ (call-lent object reply args nargs nkwargs))
-      (#.+ask-getattr+ (answer-attribute object (decode args) reply))
-      (#.+ask-setattr+ (answer-set-attribute object (decode args) (decode (+ args +value-size+)) reply))
-      (#.+ask-repr+ (reply-value (prin1-for-python object) reply) 1)
-      (#.+ask-dir+ 0))))
+      (#.+ask-call+ (reply-value (call-lent object args nargs nkwargs) reply))
+      (#.+ask-getattr+ (answer-attribute object (decode-name args) reply))
+      (#.+ask-setattr+ (answer-set-attribute object (decode-name args)
+                                             (first (decode-cells 1 (+ args +value-size+))) reply))
+      (#.+ask-repr+ (reply-value (prin1-for-python object) reply))
+      (#.+ask-dir+ (answer-names object reply)))))
 
-(defun prin1-for-python (object)
-  "OBJECT as it is printed, in a few lines at the most."
-  (handler-case (let ((*print-length* 10) (*print-level* 3) (*print-readably* nil))
-                  (format nil "<Lisp ~A>" (prin1-to-string object)))
-    (error () (format nil "<Lisp object of type ~S>" (type-of object)))))
+(defun answer-or-raise (question id args nargs nkwargs reply)
+  "As ANSWER-QUESTION, but raises what it signals in Python."
+  (handler-case
+      (if (pyrite/port:stack-low-p)
+          (reply-exception (load-time-value (find-name "RecursionError") t) reply)
+          (return-from answer-or-raise
+            (pyrite/port:with-interrupts
+              (answer-question question id args nargs nkwargs reply))))
+    ;; The stack is unwound by now: there is room for what printing takes.
+    ((or error storage-condition) (condition) (reply-condition condition reply)))
+  1)
 
 (defun answer (question id args nargs nkwargs reply)
-  "As ANSWER-QUESTION, but always returns: every other way out is raised in Python."
+  "As ANSWER-QUESTION, but always returns: every other way out is raised in Python. The second value is
+what goes on with that, or NIL."
   (let ((exit nil) (answered nil))
     (block boundary
       (unwind-protect
            (block unwinding
-             (setf answered
-               (block answer
-                 (flet ((raise (condition)
-                          (reply-condition condition reply)
-                          (return-from answer 1))
-                        (catch-restart (continue)
-                          (setf exit continue)
-                          (return-from unwinding)))
-                   (handler-bind (((or error storage-condition) #'raise)
-                                  ;; An exit that a handler outside makes is known again by its condition.
-                                  (condition (lambda (condition) (setf exit condition))))
-                     (pyrite/port:with-interrupts
-                       (pyrite/port:with-restarts-caught (#'catch-restart)
-                         (answer-question question id args nargs nkwargs reply))))))))
-        (unless answered
-          (reply-failure "Lisp code leaves Python" (make-unwinding (exit-function exit)) 1 reply))
-        (return-from boundary (or answered 1))))))
+             (flet ((leave (continue)
+                      (setf exit continue)
+                      (return-from unwinding))
+                    (handle (condition handler)
+                      ;; An exit that a handler outside makes is known again by its condition.
+                      (let ((before exit))
+                        (setf exit condition)
+                        (funcall handler condition)
+                        (setf exit before))))
+               (declare (dynamic-extent #'leave #'handle))
+               (pyrite/port:with-exits-caught (#'leave #'handle)
+                 (setf answered (answer-or-raise question id args nargs nkwargs reply)))))
+        (let ((continue (exit-function exit)))
+          (unless answered
+            (reply-failure "Lisp code leaves Python" (make-unwinding continue) 1 reply))
+          (return-from boundary (values (or answered 1) (unless answered continue))))))))
 
 (defun exit-function (exit)
   "A function that goes on with EXIT: a function that does so, a condition, or NIL when it is unknown."
@@ -174,13 +176,22 @@ As PYTHON-GETATTR otherwise."))
 (cffi:defcallback ask :int32
     ((question :uint32) (id :uint64) (context :pointer) (args :pointer) (nargs :uint32)
      (nkwargs :uint32) (reply :pointer))
-  (declare (ignore context))
-  (answer question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply)))
+  ;; Not every CFFI puts a declaration where it belongs.
+  context
+  (values (answer question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply))))
 
 ;;; Who is asked
 
 (pyrite/port:define-global **host** 0 "The address of the pyr_host of this process, 0 before it is made.")
 (declaim (type (unsigned-byte 62) **host**))
+
+(defun host-flags ()
+  (logior +dispatch+ +host-ucs4+ (if (types-watched-p) +host-typed+ 0)))
+
+(defun update-host ()
+  "Have the pyr_host know of the lispifiers that there are now."
+  (unless (zerop **host**)
+    (setf (cffi:mem-ref (pointer **host**) :uint64 +host-flags+) (host-flags))))
 
 (defun make-host ()
   "The address of a new pyr_host, which is there as long as the process."
@@ -188,7 +199,7 @@ As PYTHON-GETATTR otherwise."))
     (setf (cffi:mem-ref host :size) +host-size+
           (cffi:mem-ref host :pointer +host-release+) (cffi:null-pointer)
           (cffi:mem-ref host :pointer +host-ask+) (cffi:callback ask)
-          (cffi:mem-ref host :uint64 +host-flags+) (logior +dispatch+ +host-ucs4+))
+          (cffi:mem-ref host :uint64 +host-flags+) (host-flags))
     (cffi:pointer-address host)))
 
 (defun host ()
@@ -196,7 +207,7 @@ As PYTHON-GETATTR otherwise."))
   (unless **workers**
     ;; It waits in the library.
     (python-start-if-not-alive)
-    (add-worker))
+    (ensure-worker))
   (if (zerop **host**)
       (setf **host** (make-host))
       **host**))

@@ -26,7 +26,7 @@
 ;;; Questions, and flags of who is asked
 (define-numbers
   (+ask-call+ 1) (+ask-getattr+ 2) (+ask-setattr+ 3) (+ask-repr+ 4) (+ask-dir+ 5)
-  (+dispatch+ 1) (+host-ucs4+ 2))
+  (+dispatch+ 1) (+host-ucs4+ 2) (+host-typed+ 4))
 
 ;;; Flags
 (define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1) (+read-only+ 1) (+writable+ 1))

@@ -7,7 +7,7 @@
 (in-package #:pyrite)
 
 (declaim (ftype (function (t) t) convert)
-         (ftype (function () t) library-loaded-p))
+         (ftype (function () t) library-loaded-p update-host))
 
 (defstruct (node (:constructor make-node (tag items dimensions)) (:copier nil))
   "A container that is not made yet: the items, in a dict keys and values by turns. NEXT is the first
@@ -27,6 +27,7 @@ of them that has not had its turn."
 (pyrite/port:define-global **type-lispifiers** #()
   "The lispifiers of types, (NAME . FUNCTION); a type's number is its index and 1. Never changed, but
 replaced by another vector.")
+(declaim (type simple-vector **type-lispifiers**))
 
 (defvar *type-lispifiers-lock* (bt:make-lock "Pyrite lispifiers"))
 
@@ -43,6 +44,12 @@ replaced by another vector.")
         for number from 1
         do (watch-type name (if function number 0))))
 
+(declaim (inline types-watched-p))
+(defun types-watched-p ()
+  "Whether there is a lispifier of a type."
+  (let ((lispifiers **type-lispifiers**))
+    (and (plusp (length lispifiers)) (some #'cdr lispifiers))))
+
 (defun set-type-lispifier (name function)
   "Have FUNCTION, or NIL, lispify the objects of the types called NAME."
   (check-type name string)
@@ -52,7 +59,8 @@ replaced by another vector.")
            (after (replace (make-array (max (length before) (1+ index))) before)))
       (setf (svref after index) (cons name function)
             **type-lispifiers** after
-            *conversion-flags* (if (some #'cdr after) (logior +as-ucs4+ +typed+) +as-ucs4+))
+            *conversion-flags* (if (types-watched-p) (logior +as-ucs4+ +typed+) +as-ucs4+))
+      (update-host)
       (when (library-loaded-p)
         (watch-type name (if function (1+ index) 0)))))
   name)

@@ -16,6 +16,8 @@
    #:pyobject-wrapper #:pyobject-wrapper-p #:pyobject-wrapper-eq #:pyobject-wrapper-eq*
    #:+py-none+ #:+py-empty-tuple+ #:py-repr
    #:with-remote-objects #:with-remote-objects*
+   ;; Lisp functions and objects in Python
+   #:export-function #:pygenerator #:python-getattr #:python-setattr #:python-unwind-aborted
    ;; Conversions
    #:pythonize #:*pythonizers* #:with-pythonizers
    #:define-lispifier #:*lispifiers* #:with-lispifiers

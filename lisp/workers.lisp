@@ -9,54 +9,84 @@
 (declaim (ftype (function (t t t t t t) t) answer))
 
 (pyrite/port:define-global **workers** '() "The threads that answer.")
+(pyrite/port:define-global **busy-workers** '() "Those among them that have a question.")
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
-(pyrite/port:define-global **workers-lock** (bt:make-lock "Pyrite workers"))
+(pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
-(defconstant +patience+ 1000 "How long a worker waits at a time, in milliseconds.")
-(defconstant +spare-patience+ 10 "After how many of those a worker goes that is not the last one.")
+(defconstant +patience+ 1000
+  "How long a worker waits for a question, in milliseconds, until it goes if another one waits, too.")
 
-(defun add-worker ()
-  "Start one more worker."
-  (bt:with-lock-held (**workers-lock**)
+(defmacro with-workers (&body body)
+  `(pyrite/port:with-lock (**workers-lock**) ,@body))
+
+(defun idle-workers ()
+  (set-difference **workers** **busy-workers**))
+
+(defun ensure-worker ()
+  "See to it that there is a worker that has no question."
+  (with-workers
     (setf **workers-wanted** t)
-    (push (bt:make-thread #'work :name "Pyrite worker") **workers**)))
+    (unless (idle-workers)
+      (push (bt:make-thread #'work :name "Pyrite worker") **workers**))))
+
+(defun dismiss-worker (worker only-if-spare)
+  "Have WORKER not be one any more, if ONLY-IF-SPARE only when there is another one that has no question;
+true when that was done."
+  (with-workers
+    (unless (and only-if-spare (equal (idle-workers) (list worker)))
+      (setf **workers** (remove worker **workers**)
+            **busy-workers** (remove worker **busy-workers**))
+      t)))
 
 (defun work ()
   "What a worker does: answer questions until it is not wanted any more."
-  (unwind-protect
-       (let ((waited 0))
+  (let ((worker (bt:current-thread)))
+    (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
-                 do (cond ((plusp (cffi:mem-ref request :uint64))
-                           (setf waited 0)
-                           (serve request))
-                          ((and (rest **workers**) (> (incf waited) +spare-patience+))
-                           (return))))))
-    (bt:with-lock-held (**workers-lock**)
-      (setf **workers** (remove (bt:current-thread) **workers**)))))
+                 do (cond ((plusp (cffi:mem-ref request :uint64)) (serve request worker))
+                          ((dismiss-worker worker t) (return)))))
+      (dismiss-worker worker nil))))
 
-(defun serve (request)
-  "Answer the question in REQUEST and give it back."
-  (let ((answered 0))
+(defun serve (request worker)
+  "Have WORKER answer the question in REQUEST and give it back."
+  (let ((answered 0) (continue nil))
     (unwind-protect
          (progn
-           (when (zerop (cffi:mem-ref request :uint32 +request-idle+))
-             (add-worker))
-           (setf answered (answer (cffi:mem-ref request :uint32 +request-question+)
-                                  (cffi:mem-ref request :uint64 +request-id+)
-                                  (cffi:mem-ref request :uint64 +request-args+)
-                                  (cffi:mem-ref request :uint32 +request-nargs+)
-                                  (cffi:mem-ref request :uint32 +request-nkwargs+)
-                                  (cffi:mem-ref request :uint64 +request-reply+))))
-      (%served (cffi:mem-ref request :uint64) answered))))
+           (with-workers (push worker **busy-workers**))
+           (ensure-worker)
+           (setf (values answered continue)
+                 (answer (cffi:mem-ref request :uint32 +request-question+)
+                         (cffi:mem-ref request :uint64 +request-id+)
+                         (cffi:mem-ref request :uint64 +request-args+)
+                         (cffi:mem-ref request :uint32 +request-nargs+)
+                         (cffi:mem-ref request :uint32 +request-nkwargs+)
+                         (cffi:mem-ref request :uint64 +request-reply+))))
+      (%served (cffi:mem-ref request :uint64) answered)
+      (with-workers (setf **busy-workers** (remove worker **busy-workers**))))
+    ;; The thread or the process is to end.
+    (when continue (funcall continue))))
 
-(defun stop-workers ()
-  "Have all workers end, and wait for those that do not answer a question just now."
+(defun dismiss-workers ()
+  "Have all workers end, as soon as they have no question."
   (setf **workers-wanted** nil)
-  (%serve-wake)
-  (dolist (worker **workers**)
-    (unless (eq worker (bt:current-thread))
-      (ignore-errors (bt:join-thread worker)))))
+  (%serve-wake))
 
-(pyrite/port:add-exit-hook 'stop-workers)
-(pyrite/port:add-save-hook 'stop-workers)
+(defun stop-workers-to-save ()
+  "Have all workers end: an image is saved without threads. With other threads, or where a worker has a
+question, it will not be saved, and this process goes on: there are workers as before."
+  (let ((idle (with-workers (idle-workers))))
+    (when (pyrite/port:savable-without-p idle)
+      (dismiss-workers)
+      (dolist (worker idle)
+        (ignore-errors (bt:join-thread worker))))))
+
+(defun forget-workers ()
+  "Forget all workers: in a restarted image there are none."
+  (setf **workers** '()
+        **busy-workers** '()
+        **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
+
+(pyrite/port:add-exit-hook 'dismiss-workers)
+(pyrite/port:add-save-hook 'stop-workers-to-save)
+(pyrite/port:add-restart-hook 'forget-workers)

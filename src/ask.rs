@@ -71,12 +71,9 @@ pub(crate) fn ask<'py>(
     }
     let count = args.len() - 2 * nkwargs;
     let mut cells = encode::Arguments::new();
-    let flags = if host.flags & PYR_HOST_UCS4 != 0 {
-        PYR_AS_UCS4
-    } else {
-        0
-    };
-    let cells_at = cells.encode(&args, flags).map_err(|fault| error(py, fault))?;
+    let cells_at = cells
+        .encode(&args, flags_for(host))
+        .map_err(|fault| error(py, fault))?;
     let mut value = pyr_value::integer(0, 0);
     let mut reply = pyr_reply {
         value: &raw mut value,
@@ -102,6 +99,12 @@ pub(crate) fn ask<'py>(
     };
     drop(cells);
     answer(py, answered, &reply, &value)
+}
+
+/// The flags by which arguments for `host` are encoded.
+fn flags_for(host: &pyr_host) -> u32 {
+    let flag = |of_host, flag| if host.flags & of_host != 0 { flag } else { 0 };
+    flag(PYR_HOST_UCS4, PYR_AS_UCS4) | flag(PYR_HOST_TYPED, PYR_TYPED_ITEMS)
 }
 
 /// What `reply` says.

@@ -74,6 +74,55 @@ def exception(value):
     return value
 
 
+class Default:
+    """The default of a parameter that is no constant: a form of the host language."""
+
+    __slots__ = ("_form",)
+
+    def __init__(self, form):
+        self._form = form
+
+    def __repr__(self):
+        return self._form
+
+
+def parameter_name(name, taken):
+    """An identifier like `name` that is not `taken`."""
+    import keyword
+    import re
+
+    name = re.sub(r"\W", "_", name)
+    if not name.isidentifier():
+        name = "_" + name
+    while name in taken or keyword.iskeyword(name):
+        name += "_"
+    return name
+
+
+def signature(parameters):
+    """The signature of a function of the host: (name, kind, state, default) for each of its parameters.
+
+    The state is 0 without a default, and 2 when that is the text of a form.
+    """
+    from inspect import Parameter, Signature
+
+    made = {}
+    for name, kind, state, default in parameters:
+        name = parameter_name(name, made)
+        default = (Parameter.empty, default, Default(default))[state]
+        made[name] = Parameter(name, tuple(type(Parameter.VAR_POSITIONAL))[kind], default=default)
+    return Signature(list(made.values()))
+
+
+def generator(step):
+    """The items of the tuples that `step` returns, up to an empty one."""
+    while True:
+        item = step()
+        if not item:
+            return
+        yield item[0]
+
+
 def import_module(name, alias):
     """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound.
 

@@ -76,7 +76,7 @@ impl Arguments {
         tuple: &Bound<'_, PyTuple>,
         flags: u32,
     ) -> Result<*const pyr_value, Fault> {
-        if tuple.len() <= ON_STACK {
+        if tuple.len() <= ON_STACK && flags & TYPED_FLAGS == 0 {
             let cells = tuple.iter_borrowed().map(|item| number(&item));
             let written = self
                 .numbers

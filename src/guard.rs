@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pyo3::Python;
 
 use crate::abi::*;
+use crate::api::python;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
 use crate::{interp, loan, release, thread};
@@ -20,6 +21,14 @@ use crate::{interp, loan, release, thread};
 pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     if !interp::is_running() {
         return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
+    }
+    enter_unchecked(body)
+}
+
+/// [`enter`] for answers to Python, which waits for them also when it was stopped meanwhile.
+pub(crate) fn reply(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
+    if !python::is_running() {
+        return fail(Record::plain(PYR_NOT_RUNNING, "Python was never started"));
     }
     enter_unchecked(body)
 }

@@ -16,9 +16,13 @@
 (defmacro with-interrupts (&body body)
   `(ccl:with-interrupts-enabled ,@body))
 
-(defmacro with-restarts-caught ((function) &body body)
-  ;; CCL has no documented way to its restarts: an exit by one outside leads nowhere, and says so.
-  `(progn ,function ,@body))
+(defmacro with-exits-caught ((exit-function handler-function) &body body)
+  ;; CCL has no documented way to its restarts and handlers: an exit by one outside leads nowhere, and
+  ;; says so.
+  `(progn ,exit-function ,handler-function ,@body))
+
+(defun stack-low-p ()
+  nil)
 
 (defmacro with-cleanup (form &body cleanup)
   `(ccl:without-interrupts
@@ -161,3 +165,14 @@
 
 (defun add-exit-hook (function)
   (pushnew function ccl:*lisp-cleanup-functions*))
+
+(defun savable-without-p (threads)
+  (declare (ignore threads))
+  t)
+
+(defun function-name (function)
+  (ccl:function-name function))
+
+(defun function-lambda-list (function)
+  (multiple-value-bind (lambda-list type) (ccl:arglist function)
+    (values lambda-list (and type t))))

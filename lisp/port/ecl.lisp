@@ -15,25 +15,14 @@
 (defmacro with-interrupts (&body body)
   `(mp:with-interrupts ,@body))
 
-(defun catch-restarts (restarts function)
-  "Restarts like RESTARTS that call FUNCTION with a function that invokes the original."
-  (mapcar (lambda (restart)
-            (si::make-restart
-             :name (restart-name restart)
-             :function (lambda (&rest arguments)
-                         (funcall function (lambda () (apply #'invoke-restart restart arguments))))
-             :report-function (si::restart-report-function restart)
-             :interactive-function (si::restart-interactive-function restart)
-             :test-function (si::restart-test-function restart)))
-          restarts))
-
-(defmacro with-restarts-caught ((function) &body body)
-  (let ((variable (gensym "FUNCTION")))
-    `(let* ((,variable ,function)
-            (si:*restart-clusters*
-              (loop for cluster in si:*restart-clusters*
-                    collect (catch-restarts cluster ,variable))))
-       ,@body)))
+(defun stack-low-p ()
+  ;; ECL has stacks of its own for frames to unwind to and for special bindings.
+  (ffi:c-inline () () :bool
+                "{ char here; cl_env_ptr env = ecl_process_env();
+                   cl_index left = env->cs_limit < &here ? &here - env->cs_limit : env->cs_limit - &here;
+                   @(return 0) = left < env->cs_size / 4
+                     || env->frs_limit - env->frs_top < env->frs_size / 4
+                     || env->bds_limit - env->bds_top < env->bds_size / 4; }"))
 
 (defmacro with-cleanup (form &body cleanup)
   `(unwind-protect ,form
@@ -181,3 +170,16 @@
   (unless (member function *exit-functions*)
     (push function *exit-functions*)
     (push (lambda () (funcall function)) si:*exit-hooks*)))
+
+(defun savable-without-p (threads)
+  (declare (ignore threads))
+  nil)
+
+(defun function-name (function)
+  (if (typep function 'generic-function)
+      (clos:generic-function-name function)
+      (nth-value 2 (function-lambda-expression function))))
+
+(defun function-lambda-list (function)
+  (multiple-value-bind (lambda-list known) (ext:function-lambda-list function)
+    (values lambda-list (and known t))))

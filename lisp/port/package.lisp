@@ -47,9 +47,19 @@
    #:keep #:let-go
    ;; (with-interrupts . BODY): within WITHOUT-INTERRUPTS: interrupts come again in BODY, if they came before.
    #:with-interrupts
-   ;; (with-restarts-caught (FUNCTION) . BODY): invoking a restart that was established outside, in BODY,
-   ;; calls FUNCTION instead, with a function that invokes it. FUNCTION exits from BODY.
-   #:with-restarts-caught
+   ;; (with-exits-caught (EXIT-FUNCTION HANDLER-FUNCTION) . BODY): where BODY would invoke a restart that
+   ;; was established outside, or end the thread or the process, EXIT-FUNCTION is called instead, with a
+   ;; function that does so. It exits from BODY. HANDLER-FUNCTION is called with a condition and a handler
+   ;; that was established outside when that is to handle the condition.
+   #:with-exits-caught
+   ;; (stack-low-p): whether little of this thread's stack is left, so that Python may not find enough.
+   #:stack-low-p
+   ;; (savable-without-p THREADS): whether an image can be saved once THREADS have ended.
+   #:savable-without-p
+   ;; (function-lambda-list FUNCTION): its lambda list and true, or NIL and NIL when it is not known.
+   #:function-lambda-list
+   ;; (function-name FUNCTION): its name, a symbol or a list, or NIL.
+   #:function-name
    ;; (with-cleanup FORM . CLEANUP): UNWIND-PROTECT; no interrupt of this thread comes before CLEANUP is
    ;; done, once FORM is.
    #:with-cleanup

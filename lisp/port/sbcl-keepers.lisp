@@ -73,12 +73,15 @@
       (sb-thread:signal-semaphore (keeper-stop keeper))
       (sb-thread:join-thread (keeper-thread keeper) :default nil))))
 
+(defun savable-without-p (threads)
+  (subsetp (remove-if #'sb-thread:thread-ephemeral-p (sb-thread:list-all-threads))
+           (list* sb-thread:*current-thread* (append threads (mapcar #'keeper-thread **keepers**)))))
+
 (defun stop-keepers-to-save ()
   "Let go of everything: an image is saved without threads, and Python is not in it.
 
 With other threads it will not be saved, and this process goes on: Python keeps what it has."
-  (when (null (set-difference (remove-if #'sb-thread:thread-ephemeral-p (sb-thread:list-all-threads))
-                              (cons sb-thread:*current-thread* (mapcar #'keeper-thread **keepers**))))
+  (when (savable-without-p '())
     (stop-keepers)))
 
 (add-save-hook 'stop-keepers-to-save)

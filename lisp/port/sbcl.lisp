@@ -29,24 +29,14 @@
          (sb-sys:with-interrupts ,@body)
          (progn ,@body))))
 
-(defun catch-restarts (restarts function)
-  "Restarts like RESTARTS that call FUNCTION with a function that invokes the original."
-  (mapcar (lambda (restart)
-            (flet ((invoke (&rest arguments)
-                     (funcall function (lambda () (apply #'invoke-restart restart arguments)))))
-              (sb-kernel::make-restart (restart-name restart) #'invoke
-                                       (sb-kernel::restart-report-function restart)
-                                       (sb-kernel::restart-interactive-function restart)
-                                       (sb-kernel::restart-test-function restart))))
-          restarts))
-
-(defmacro with-restarts-caught ((function) &body body)
-  (let ((variable (gensym "FUNCTION")))
-    `(let* ((,variable ,function)
-            (sb-kernel:*restart-clusters*
-              (loop for cluster in sb-kernel:*restart-clusters*
-                    collect (catch-restarts cluster ,variable))))
-       ,@body)))
+(declaim (inline stack-low-p))
+(defun stack-low-p ()
+  (flet ((address (slot)
+           (sb-sys:sap-int (sb-vm::current-thread-offset-sap slot))))
+    (declare (inline address))
+    (let ((start (address sb-vm::thread-control-stack-start-slot))
+          (end (address sb-vm::thread-control-stack-end-slot)))
+      (< (- (sb-sys:sap-int (sb-vm::current-sp)) start) (ash (- end start) -2)))))
 
 (defmacro with-cleanup (form &body cleanup)
   `(sb-sys:without-interrupts
@@ -207,6 +197,17 @@
 
 (defun generic-function-methods (function)
   (sb-mop:generic-function-methods function))
+
+(defun function-name (function)
+  (nth-value 2 (function-lambda-expression function)))
+
+(defun function-lambda-list (function)
+  (let ((lambda-list (if (typep function 'generic-function)
+                         (sb-mop:generic-function-lambda-list function)
+                         (sb-kernel:%fun-lambda-list function))))
+    (if (listp lambda-list)
+        (values lambda-list t)
+        (values nil nil))))
 
 (defun add-restart-hook (function)
   "Call FUNCTION when a saved image starts."

@@ -78,6 +78,8 @@ pub type pyr_ask_function = Option<
 pub const PYR_DISPATCH: u32 = 1;
 /// Flag of a host: give it text as `PYR_UCS4` instead of `PYR_UTF8`.
 pub const PYR_HOST_UCS4: u32 = 2;
+/// Flag of a host: give it objects of watched types as with `PYR_TYPED_ITEMS`.
+pub const PYR_HOST_TYPED: u32 = 4;
 
 /// Who lends, and answers Python's questions about its loans; see `pyr_loan`.
 #[repr(C)]
@@ -89,7 +91,7 @@ pub struct pyr_host {
     pub release: pyr_release_function,
     /// Asked what Python wants of a loan. NULL when there are no answers: then functions cannot be called.
     pub ask: pyr_ask_function,
-    /// `PYR_DISPATCH`, `PYR_HOST_UCS4`.
+    /// `PYR_DISPATCH`, `PYR_HOST_UCS4`, `PYR_HOST_TYPED`. The host may change the last one at any time.
     pub flags: u32,
     /// 0.
     pub reserved: u32,

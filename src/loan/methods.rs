@@ -65,6 +65,12 @@ impl Object {
         Err(no_attribute(slf, name))
     }
 
+    fn __reduce_ex__(slf: &Bound<'_, Self>, _protocol: i32) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!(
+            "cannot pickle {slf}: it is an object of another language"
+        )))
+    }
+
     // There is one Python object for each of the host's: a copy is that object, too.
     fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
