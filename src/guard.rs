@@ -29,7 +29,7 @@ pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
 pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     let host = FpEnv::enter();
     let thread = thread::current();
-    thread.begin(host);
+    let outer_env = thread.begin(host);
     let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
@@ -46,7 +46,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     }
     thread.set_innermost(outer);
     thread.detach(taken);
-    thread.end();
+    thread.end(outer_env);
     host.restore();
     status
 }

@@ -17,7 +17,7 @@ use pyo3::{Bound, ffi};
 use crate::abi::*;
 use crate::fault::Fault;
 use crate::thread::{self, Lent, Thread};
-use crate::{array, memory, ndarray, release};
+use crate::{array, dispatch, memory, ndarray, release};
 
 mod methods;
 
@@ -93,7 +93,8 @@ impl Drop for Object {
                 }
             });
         }
-        if !*self.kept.get_mut() {
+        // The host's functions and threads are not in a child.
+        if !*self.kept.get_mut() || dispatch::is_forked() {
             return;
         }
         // SAFETY: the host promised that its functions live as long as the process.
