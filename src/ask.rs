@@ -118,7 +118,7 @@ fn answer<'py>(
         return match (answered, reply.raised) {
             (0, _) => Ok(None),
             (_, 0) => Ok(Some(object)),
-            _ => Err(PyErr::from_value(object)),
+            _ => Err(raised(&object)),
         };
     }
     if answered == 0 {
@@ -134,6 +134,13 @@ fn answer<'py>(
             "the host answered with a cell of the tag {tag}, which it must give to pyr_reply_value"
         ))),
     }
+}
+
+/// `exception` as the `raise` statement raises it, with the exception that is being handled as its context.
+fn raised(exception: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: attached; the object is an exception, as `bridge.py` saw to.
+    unsafe { ffi::PyErr_SetObject(exception.get_type_ptr().cast(), exception.as_ptr()) };
+    PyErr::fetch(exception.py())
 }
 
 /// Put `object`, or that it is raised, into `reply`.

@@ -69,6 +69,9 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
         let (character, path) = (kind("Character")?, kind("Path")?);
         loan::add_types(&module)?;
+        // pyo3 makes it at the first exception that it is given. If that is one of too deep a recursion,
+        // making it fails, with an exception that it is given.
+        py.get_type::<pyo3::panic::PanicException>();
         let module = module.into_ptr();
         *ROOTS.0.get() = Roots {
             character,

@@ -54,7 +54,8 @@ unsafe impl Send for Object {}
 // SAFETY: see above.
 unsafe impl Sync for Object {}
 
-/// A function of the host language. It is equal to itself only, and goes back as the function.
+// A function of the host language. It is equal to itself only, and goes back as the function. With a
+// documentation of its own, the class would not ask for that of the function.
 #[pyclass(name = "Function", module = "_pyrite", extends = Object, frozen)]
 pub(crate) struct Function;
 

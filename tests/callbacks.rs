@@ -1,13 +1,12 @@
-//! Python calls functions of the host's, and asks for attributes: arguments, values, errors.
+//! Python calls functions of the host's: arguments, values, errors.
 
 mod host;
 
 use std::sync::{Arc, Mutex};
 
 use host::abi::*;
-use host::answers::{Answering, Asked, function, function_of, object};
+use host::answers::{Asked, function, function_of};
 use host::calls::Outcome;
-use host::loans::Lent;
 use host::python;
 use host::value::{Value, int, ints, text};
 
@@ -219,7 +218,7 @@ fn no_answer_is_a_type_error_and_a_reply_without_return_counts_not() {
     );
     let failure = calling("f()", |asked| asked.value("x") * 0).expect_err("no answer");
     assert_eq!(failure.type_name, "TypeError");
-    let failure = calling("f()", |asked| asked.raise("KeyError") * 0).expect_err("no answer");
+    let failure = calling("f()", |asked| asked.raise(named("KeyError")) * 0).expect_err("no answer");
     assert_eq!(failure.type_name, "TypeError");
     for answered in [-1, 2, i32::MIN] {
         let outcome = calling("f()", move |asked| asked.value(answered as i64) * answered);
@@ -233,12 +232,12 @@ fn the_last_answer_counts() {
         asked.value("first") & asked.value(vec_of(2)) & asked.value(3)
     });
     assert_eq!(outcome.expect("the last"), int(3));
-    let outcome = calling("f()", |asked| asked.raise("KeyError") & asked.value(4));
+    let outcome = calling("f()", |asked| asked.raise(named("KeyError")) & asked.value(4));
     assert_eq!(outcome.expect("the last"), int(4));
-    let failure = calling("f()", |asked| asked.value(4) & asked.raise("KeyError"));
+    let failure = calling("f()", |asked| asked.value(4) & asked.raise(named("KeyError")));
     assert_eq!(failure.expect_err("the last").type_name, "KeyError");
     let failure = calling("f()", |asked| {
-        asked.raise("KeyError") & asked.fail("last", None, false)
+        asked.raise(named("KeyError")) & asked.fail("last", None, false)
     });
     assert_eq!(failure.expect_err("the last").type_name, "_pyrite.HostError");
     // What could not be made leaves the answer before it as it was.
@@ -254,6 +253,11 @@ fn the_last_answer_counts() {
         1
     });
     assert_eq!(outcome.expect("the first"), int(5));
+}
+
+/// The value that a name has, not text.
+fn named(name: &str) -> Value {
+    Value::Name(python().name(name).expect("a name"))
 }
 
 fn vec_of(number: i64) -> Value {
@@ -335,142 +339,4 @@ fn what_cannot_be_converted_raises_in_python_and_is_not_asked() {
     python()
         .exec("while callbacks_deep: callbacks_deep = callbacks_deep[0]")
         .expect("it is gone");
-}
-
-fn thing() -> Answering {
-    object(|asked| match (asked.question, &asked.args[..]) {
-        (PYR_ASK_GETATTR, [Value::Text(name)]) => match &name[..] {
-            "size" => asked.value(3),
-            "list" => asked.value(ints([1, 2])),
-            "broken" => asked.raise("KeyError"),
-            _ => 0,
-        },
-        (PYR_ASK_SETATTR, [Value::Text(name), value]) if name == "size" => {
-            assert_eq!(*value, int(4));
-            1
-        }
-        (PYR_ASK_SETATTR, [Value::Text(name), _]) if name == "plain" => {
-            asked.direct(pyr_value::integer(PYR_NONE, 0))
-        }
-        (PYR_ASK_REPR, []) => asked.value("<a thing>"),
-        (PYR_ASK_DIR, []) => asked.value(Value::List(vec![text("size"), text("list")])),
-        _ => 0,
-    })
-}
-
-#[test]
-fn attributes_are_asked_for() {
-    let (python, thing) = (python(), thing());
-    let with = |source: &str| python.call(&*format!("lambda x: {source}"), &[thing.value()]);
-    assert_eq!(with("x.size").expect("a number"), int(3));
-    assert_eq!(with("getattr(x, 'list')").expect("a list"), ints([1, 2]));
-    assert_eq!(
-        with("repr(x) + str(x)").expect("text"),
-        text("<a thing><a thing>")
-    );
-    assert_eq!(
-        with("[n for n in dir(x) if n in ('size', 'list', '__repr__')]")
-            .expect("names")
-            .clone(),
-        { Value::List(vec![text("__repr__"), text("list"), text("size")]) }
-    );
-    assert_eq!(
-        with("hasattr(x, 'size') and not hasattr(x, 'weight')").expect("truth"),
-        true.into()
-    );
-    assert_eq!(with("x.broken").expect_err("it raises").type_name, "KeyError");
-    let failure = with("x.weight").expect_err("no attribute");
-    assert_eq!(failure.type_name, "AttributeError");
-    assert!(failure.message.contains("'weight'"), "{}", failure.message);
-    assert_eq!(with("setattr(x, 'plain', 1)").expect("None"), Value::None);
-    // An answer that says nothing of a value is one: there is none to give.
-    assert_eq!(
-        with("setattr(x, 'weight', 1)")
-            .expect_err("no attribute")
-            .type_name,
-        "AttributeError"
-    );
-    assert_eq!(
-        with("delattr(x, 'size')").expect_err("no attribute").type_name,
-        "AttributeError"
-    );
-    assert_eq!(
-        with("setattr(x, '__class__', int)").expect_err("no").type_name,
-        "AttributeError"
-    );
-    assert_eq!(with("x()").expect_err("no function").type_name, "TypeError");
-}
-
-#[test]
-fn odd_answers_about_attributes_are_errors() {
-    let python = python();
-    let odd = object(|asked| match asked.question {
-        PYR_ASK_REPR => asked.fail("no repr", None, true),
-        PYR_ASK_DIR => asked.value(7),
-        _ => 0,
-    });
-    let with = |source: &str| python.call(&*format!("lambda x: {source}"), &[odd.value()]);
-    assert_eq!(
-        with("repr(x)").expect_err("it fails").type_name,
-        "_pyrite.HostUnwind"
-    );
-    assert_eq!(with("dir(x)").expect_err("no names").type_name, "TypeError");
-    // The name of an attribute that is not there asks for no repr, which unwinds.
-    assert_eq!(with("hasattr(x, 'a')").expect("truth"), false.into());
-    let bare = object(|asked| {
-        if asked.question == PYR_ASK_REPR {
-            asked.value(12)
-        } else {
-            0
-        }
-    });
-    assert_eq!(python.call("repr", &[bare.value()]).expect("text"), text("12"));
-}
-
-#[test]
-fn a_host_that_answers_nothing_is_not_asked() {
-    let python = python();
-    let base = python.settled();
-    for lent in [
-        Lent::function(host::loans::fresh_id()),
-        Lent::function(host::loans::fresh_id()).told(1),
-    ] {
-        let failure = python.call("lambda f: f(object(), k=object())", &[lent.value()]);
-        assert_eq!(failure.expect_err("no function").type_name, "TypeError");
-        python.clear_error();
-        let found = python.call(
-            "lambda f: [hasattr(f, 'x'), f.__doc__, len(repr(f)) > 3]",
-            &[lent.value()],
-        );
-        assert_eq!(
-            found.expect("a list"),
-            Value::List(vec![false.into(), Value::None, true.into()])
-        );
-    }
-    // Handles on arguments that nobody takes would be lost.
-    let _ = base;
-}
-
-#[test]
-fn a_host_of_another_size_is_refused() {
-    for size in [
-        0,
-        8,
-        size_of::<pyr_host>() - 8,
-        size_of::<pyr_host>() + 8,
-        usize::MAX,
-    ] {
-        let host = Box::leak(Box::new(pyr_host {
-            size,
-            release: None,
-            ask: None,
-            flags: 0,
-            reserved: 0,
-        }));
-        let lent = Lent::function(host::loans::fresh_id()).with(|loan| loan.host = host);
-        let failure = python()
-            .call("lambda f: f()", &[lent.value()])
-            .expect_err("no size");
-        assert_eq!((failure.status, lent.kept()), (PYR_INVALID_SIZE, 0));
-    }
 }
