@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -153,10 +154,44 @@ pub(crate) fn call<'py>(
     Ok(function.call1(arguments)?)
 }
 
+/// How much further than it allows itself Python may recurse where it is asked about an exception, which may
+/// be one of too deep a recursion.
+const ROOM: i32 = 100;
+
+/// How many calls are in that room, and what the limit is meanwhile.
+static IN_ROOM: AtomicU32 = AtomicU32::new(0);
+static LIMIT: AtomicI32 = AtomicI32::new(0);
+
+/// [`call`] where Python has come to its recursion limit, too: for functions that answer for exceptions.
+pub(crate) fn call_in_room<'py>(
+    py: Python<'py>,
+    function: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    if IN_ROOM.fetch_add(1, Ordering::Relaxed) == 0 {
+        // SAFETY: attached, as in all of this: other threads count themselves in and out, too.
+        unsafe {
+            LIMIT.store(ffi::Py_GetRecursionLimit() + ROOM, Ordering::Relaxed);
+            ffi::Py_SetRecursionLimit(LIMIT.load(Ordering::Relaxed));
+        }
+    }
+    let given = call(py, function, arguments);
+    if IN_ROOM.fetch_sub(1, Ordering::Relaxed) == 1 {
+        let limit = LIMIT.load(Ordering::Relaxed);
+        // SAFETY: as above. Python code may have set another limit, which is its own then.
+        unsafe {
+            if ffi::Py_GetRecursionLimit() == limit {
+                ffi::Py_SetRecursionLimit(limit - ROOM);
+            }
+        }
+    }
+    given
+}
+
 /// The type name, message and kind of `exception`. Never fails, and leaves no error behind.
 pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String, u32) {
     let py = exception.py();
-    let described = call(py, "describe", (exception,)).and_then(|description| {
+    let described = call_in_room(py, "describe", (exception,)).and_then(|description| {
         let text = |index: usize| Ok::<_, Fault>(lossy(&description.get_item(index)?));
         Ok((text(0)?, text(1)?, description.get_item(2)?.extract()?))
     });
@@ -170,7 +205,8 @@ pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String, u32) {
 
 /// The formatted traceback of `exception`.
 pub(crate) fn format_exception(exception: &Bound<'_, PyAny>) -> Result<String, Fault> {
-    Ok(lossy(&call(exception.py(), "format_exception", (exception,))?))
+    let py = exception.py();
+    Ok(lossy(&call_in_room(py, "format_exception", (exception,))?))
 }
 
 /// The text of a str, with what UTF-8 cannot hold replaced.

@@ -36,7 +36,7 @@ pub unsafe extern "C" fn pyr_reply_raise(reply: *mut pyr_reply, exception: *cons
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, exception) = unsafe { (place(reply, "the reply")?, cell(exception, "the exception")?) };
-        let exception = bridge::call(py, "exception", (decode::value(py, exception)?,))?;
+        let exception = bridge::call_in_room(py, "exception", (decode::value(py, exception)?,))?;
         ask::reply_with(reply, exception, true);
         Ok(())
     })
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn pyr_reply_fail(
             Some(payload) => decode::value(py, payload)?,
             None => py.None().into_bound(py),
         };
-        let exception = bridge::call(py, "host_error", (message, payload, unwind != 0))?;
+        let exception = bridge::call_in_room(py, "host_error", (message, payload, unwind != 0))?;
         ask::reply_with(reply, exception, true);
         Ok(())
     })
