@@ -79,7 +79,8 @@ pub unsafe extern "C" fn pyr_reply_fail(
 /// `pyr_serve_wake` was called.
 ///
 /// Whoever takes a question answers it in `request->reply` and gives it back with `pyr_served`; until then
-/// the thread that asked waits. Needs no GIL, nor Python. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
+/// the thread that asked waits, for ever if need be. Needs no GIL, nor Python; who holds the GIL keeps others
+/// from asking. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
 ///
 /// # Safety
 /// `request` is writable, or NULL.
