@@ -118,6 +118,8 @@ int main(int argc, char **argv) {
 
     memset(statuses, 0, sizeof statuses);
     check_table();
+    /* Python's help() may be called, too, and would ask. */
+    CHECK(freopen("/dev/null", "r", stdin) != NULL);
     start_python(argc, argv);
     strncpy(executable, argv[1], sizeof executable - 1);
     pthread_key_create(&attacker_key, NULL);
@@ -153,7 +155,7 @@ int main(int argc, char **argv) {
     CHECK_STATUS(PYR_GIL_NOT_HELD, pyr_gil_release());
     execute("for name in [name for name in globals() if name[:2] != '__']: del globals()[name]");
     /* The module that was attacked may have anything in it by now. */
-    execute("import gc, sys; sys.modules.pop('colorsys', None); gc.collect()");
+    execute("import gc, sys; sys.modules.pop('colorsys', None); __annotations__ = {}; gc.collect()");
     CHECK(is_true("sum(range(10)) == 45 and [len('abc')] == [3]"));
     pyr_error_clear();
     CHECK(live_handles() == 0);
