@@ -198,9 +198,30 @@ pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String, u32) {
     described.unwrap_or_else(|_| {
         // SAFETY: attached.
         unsafe { ffi::PyErr_Clear() };
-        let message = "<it cannot be described>".to_owned();
-        ("Exception".to_owned(), message, kind::PYR_KIND_BASE_EXCEPTION)
+        let message = argument(exception).unwrap_or_else(|| "<it cannot be described>".to_owned());
+        let kind = kind_of(exception).unwrap_or(kind::PYR_KIND_BASE_EXCEPTION);
+        (type_name(exception), message, kind)
     })
+}
+
+/// The argument of `exception`, when that is text. Nothing is called: there may be no room on the stack.
+fn argument(exception: &Bound<'_, PyAny>) -> Option<String> {
+    let arguments = exception.getattr(intern!(exception.py(), "args")).ok()?;
+    let argument = arguments.cast::<PyTuple>().ok()?.get_item(0).ok()?;
+    argument
+        .is_exact_instance_of::<PyString>()
+        .then(|| lossy(&argument))
+}
+
+/// As `kind_of` of `bridge.py`, which is not called.
+fn kind_of(exception: &Bound<'_, PyAny>) -> Option<u32> {
+    // SAFETY: attached; the dictionary lives for good.
+    let bridge = unsafe { Bound::from_borrowed_ptr(exception.py(), roots().bridge) };
+    let kinds = bridge.cast::<PyDict>().ok()?.get_item("KINDS").ok()??;
+    let kinds = kinds.cast::<PyDict>().ok()?;
+    let bases = exception.get_type().mro();
+    let number = |base: Bound<'_, PyAny>| kinds.get_item(base.as_ptr() as usize).ok()?;
+    bases.iter().find_map(number)?.extract().ok()
 }
 
 /// The formatted traceback of `exception`.

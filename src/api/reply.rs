@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyBaseException;
+use pyo3::prelude::*;
+
 use super::{cell, place};
 use crate::abi::*;
 use crate::fault::Record;
@@ -36,7 +39,13 @@ pub unsafe extern "C" fn pyr_reply_raise(reply: *mut pyr_reply, exception: *cons
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, exception) = unsafe { (place(reply, "the reply")?, cell(exception, "the exception")?) };
-        let exception = bridge::call_in_room(py, "exception", (decode::value(py, exception)?,))?;
+        let exception = decode::value(py, exception)?;
+        // An exception of too deep a recursion leaves no room for more than this.
+        let exception = if exception.is_instance_of::<PyBaseException>() {
+            exception
+        } else {
+            bridge::call_in_room(py, "exception", (exception,))?
+        };
         ask::reply_with(reply, exception, true);
         Ok(())
     })
