@@ -37,8 +37,9 @@ const FAULTS: [Fault; 9] = [
     Fault::Hash,
 ];
 
-/// Cells whose memory is there until this is dropped.
+/// Cells whose memory is there until this is dropped: what is pushed later must not move it.
 #[derive(Default)]
+#[allow(clippy::vec_box)]
 struct Tree {
     blocks: Vec<Box<[pyr_value]>>,
     arrays: Vec<Box<(pyr_array, [usize; 2])>>,

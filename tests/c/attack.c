@@ -118,9 +118,11 @@ int main(int argc, char **argv) {
 
     memset(statuses, 0, sizeof statuses);
     check_table();
-    /* Python's help() may be called, too, and would ask. */
-    CHECK(freopen("/dev/null", "r", stdin) != NULL);
     start_python(argc, argv);
+    /* What is for the REPL only can be written to, or would read what is typed. */
+    execute("import builtins\n"
+            "for name in ('quit', 'exit', 'help', 'copyright', 'credits', 'license'):\n"
+            "    vars(builtins).pop(name, None)\n");
     strncpy(executable, argv[1], sizeof executable - 1);
     pthread_key_create(&attacker_key, NULL);
     /* The program's own functions are there from the second start on. */
