@@ -32,13 +32,21 @@
  * known by that number, PYR_HOST. Python may keep what it is lent: the call tells so, and the end of that
  * is told by a function of the host's or by pyr_take_released. See pyr_loan.
  *
+ * CALLBACKS. A function that is lent can be called by Python code: the loan's host, a pyr_host, is asked
+ * (PYR_ASK_CALL), and answers in the pyr_reply with a value, a Python exception or an error of its own;
+ * it is asked for attributes, too. It is asked without the GIL and may call Python again, on any thread
+ * that Python code runs on, or with PYR_DISPATCH on threads of its own that wait in pyr_serve. Without
+ * such a thread, and when one ends without pyr_served, who asks waits for ever. examples/c/callback.c is
+ * a program to start from.
+ *
  * ERRORS. Every function that can fail returns a pyr_status, 0 for success, and writes its
  * out-parameters only then. pyr_error_last tells type, message and traceback. NULL, a bad tag, bad
  * text and a stale or made-up handle are statuses, never crashes.
  *
  * THREADS. Any thread may call any function at any time. Each call takes the GIL and drops it;
  * pyr_gil_acquire holds it over many. Errors are kept for each thread. The floating-point environment
- * and the signal handlers of the host are left as they are. After fork, a child must not call.
+ * and the signal handlers of the host are left as they are. After fork, a child must not call; in one
+ * that Python code makes, asking the host raises a RuntimeError.
  */
 
 #ifndef PYRITE_H
@@ -597,8 +605,9 @@ typedef struct pyr_reply {
  * Python its usual error (an AttributeError, say).
  *
  * Called without the GIL and with the host's floating-point environment, on the thread that asks, which
- * is any that Python code runs on; see `PYR_DISPATCH`. It may call all functions of this library, must
- * return, and must not unwind. `args` and all that they point to live until it returns; handles in them
+ * is any that Python code runs on; see `PYR_DISPATCH`. On a thread of Python's that environment is C's
+ * default one. It may call all functions of this library, must return, and must not unwind; what it holds
+ * with `pyr_gil_acquire` is given back when it returns. `args` and all that they point to live until it returns; handles in them
  * are the host's to release.
  */
 typedef int32_t (*pyr_ask_function)(pyr_question question,
@@ -1769,7 +1778,8 @@ pyr_status pyr_reply_fail(struct pyr_reply *reply,
  * `pyr_serve_wake` was called.
  *
  * Whoever takes a question answers it in `request->reply` and gives it back with `pyr_served`; until then
- * the thread that asked waits. Needs no GIL, nor Python. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
+ * the thread that asked waits, for ever if need be. Needs no GIL, nor Python; who holds the GIL keeps others
+ * from asking. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
  *
  * Requires: `request` is writable, or NULL.
  */

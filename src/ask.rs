@@ -9,8 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::fpenv::FpEnv;
-use crate::{decode, dispatch, encode, thread};
+use crate::{decode, dispatch, encode, release, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -28,9 +27,8 @@ impl Question {
     /// Have `host` answer on this thread; 1 when it did.
     fn put_to(&self, host: &pyr_host) -> i32 {
         let Some(function) = host.ask else { return 0 };
-        thread::current().restore_host_env();
         // SAFETY: the host vouches for its function; what it is given lives until it returns.
-        let answered = unsafe {
+        thread::current().call_host(|| unsafe {
             function(
                 self.question,
                 self.id,
@@ -40,9 +38,7 @@ impl Question {
                 self.nkwargs,
                 self.reply,
             )
-        };
-        FpEnv::enter();
-        answered
+        })
     }
 }
 
@@ -65,6 +61,9 @@ pub(crate) fn ask<'py>(
     nkwargs: usize,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = args.py();
+    if host.ask.is_none() {
+        return Ok(None);
+    }
     if dispatch::is_forked() {
         let why = "this process was forked from one of another language, which is not in it";
         return Err(PyRuntimeError::new_err(why));
@@ -98,6 +97,8 @@ pub(crate) fn ask<'py>(
         answered
     };
     drop(cells);
+    // Python code that calls the host in a loop may not come by another entry for long.
+    release::drain();
     answer(py, answered, &reply, &value)
 }
 
@@ -120,7 +121,7 @@ fn answer<'py>(
         return match (answered, reply.raised) {
             (0, _) => Ok(None),
             (_, 0) => Ok(Some(object)),
-            _ => Err(PyErr::from_value(object)),
+            _ => Err(raised(&object)),
         };
     }
     if answered == 0 {
@@ -136,6 +137,13 @@ fn answer<'py>(
             "the host answered with a cell of the tag {tag}, which it must give to pyr_reply_value"
         ))),
     }
+}
+
+/// `exception` as the `raise` statement raises it, with the exception that is being handled as its context.
+fn raised(exception: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: attached; the object is an exception, as `bridge.py` saw to.
+    unsafe { ffi::PyErr_SetObject(exception.get_type_ptr().cast(), exception.as_ptr()) };
+    PyErr::fetch(exception.py())
 }
 
 /// Put `object`, or that it is raised, into `reply`.

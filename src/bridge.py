@@ -69,7 +69,8 @@ def exception(value):
     """The exception that `raise value` raises."""
     if isinstance(value, type) and issubclass(value, BaseException):
         value = value()
-    if not isinstance(value, BaseException):
+    # Not isinstance, which believes a __class__ that says so.
+    if not issubclass(type(value), BaseException):
         raise TypeError("exceptions must derive from BaseException, not %s" % type(value).__name__)
     return value
 

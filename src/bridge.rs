@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -69,6 +70,9 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
         let (character, path) = (kind("Character")?, kind("Path")?);
         loan::add_types(&module)?;
+        // pyo3 makes it at the first exception that it is given. If that is one of too deep a recursion,
+        // making it fails, with an exception that it is given.
+        py.get_type::<pyo3::panic::PanicException>();
         let module = module.into_ptr();
         *ROOTS.0.get() = Roots {
             character,
@@ -150,24 +154,80 @@ pub(crate) fn call<'py>(
     Ok(function.call1(arguments)?)
 }
 
+/// How much further than it allows itself Python may recurse where it is asked about an exception, which may
+/// be one of too deep a recursion.
+const ROOM: i32 = 100;
+
+/// How many calls are in that room, and what the limit is meanwhile.
+static IN_ROOM: AtomicU32 = AtomicU32::new(0);
+static LIMIT: AtomicI32 = AtomicI32::new(0);
+
+/// [`call`] where Python has come to its recursion limit, too: for functions that answer for exceptions.
+pub(crate) fn call_in_room<'py>(
+    py: Python<'py>,
+    function: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    if IN_ROOM.fetch_add(1, Ordering::Relaxed) == 0 {
+        // SAFETY: attached, as in all of this: other threads count themselves in and out, too.
+        unsafe {
+            LIMIT.store(ffi::Py_GetRecursionLimit() + ROOM, Ordering::Relaxed);
+            ffi::Py_SetRecursionLimit(LIMIT.load(Ordering::Relaxed));
+        }
+    }
+    let given = call(py, function, arguments);
+    if IN_ROOM.fetch_sub(1, Ordering::Relaxed) == 1 {
+        let limit = LIMIT.load(Ordering::Relaxed);
+        // SAFETY: as above. Python code may have set another limit, which is its own then.
+        unsafe {
+            if ffi::Py_GetRecursionLimit() == limit {
+                ffi::Py_SetRecursionLimit(limit - ROOM);
+            }
+        }
+    }
+    given
+}
+
 /// The type name, message and kind of `exception`. Never fails, and leaves no error behind.
 pub(crate) fn describe(exception: &Bound<'_, PyAny>) -> (String, String, u32) {
     let py = exception.py();
-    let described = call(py, "describe", (exception,)).and_then(|description| {
+    let described = call_in_room(py, "describe", (exception,)).and_then(|description| {
         let text = |index: usize| Ok::<_, Fault>(lossy(&description.get_item(index)?));
         Ok((text(0)?, text(1)?, description.get_item(2)?.extract()?))
     });
     described.unwrap_or_else(|_| {
         // SAFETY: attached.
         unsafe { ffi::PyErr_Clear() };
-        let message = "<it cannot be described>".to_owned();
-        ("Exception".to_owned(), message, kind::PYR_KIND_BASE_EXCEPTION)
+        let message = argument(exception).unwrap_or_else(|| "<it cannot be described>".to_owned());
+        let kind = kind_of(exception).unwrap_or(kind::PYR_KIND_BASE_EXCEPTION);
+        (type_name(exception), message, kind)
     })
+}
+
+/// The argument of `exception`, when that is text. Nothing is called: there may be no room on the stack.
+fn argument(exception: &Bound<'_, PyAny>) -> Option<String> {
+    let arguments = exception.getattr(intern!(exception.py(), "args")).ok()?;
+    let argument = arguments.cast::<PyTuple>().ok()?.get_item(0).ok()?;
+    argument
+        .is_exact_instance_of::<PyString>()
+        .then(|| lossy(&argument))
+}
+
+/// As `kind_of` of `bridge.py`, which is not called.
+fn kind_of(exception: &Bound<'_, PyAny>) -> Option<u32> {
+    // SAFETY: attached; the dictionary lives for good.
+    let bridge = unsafe { Bound::from_borrowed_ptr(exception.py(), roots().bridge) };
+    let kinds = bridge.cast::<PyDict>().ok()?.get_item("KINDS").ok()??;
+    let kinds = kinds.cast::<PyDict>().ok()?;
+    let bases = exception.get_type().mro();
+    let number = |base: Bound<'_, PyAny>| kinds.get_item(base.as_ptr() as usize).ok()?;
+    bases.iter().find_map(number)?.extract().ok()
 }
 
 /// The formatted traceback of `exception`.
 pub(crate) fn format_exception(exception: &Bound<'_, PyAny>) -> Result<String, Fault> {
-    Ok(lossy(&call(exception.py(), "format_exception", (exception,))?))
+    let py = exception.py();
+    Ok(lossy(&call_in_room(py, "format_exception", (exception,))?))
 }
 
 /// The text of a str, with what UTF-8 cannot hold replaced.

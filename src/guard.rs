@@ -38,7 +38,7 @@ pub(crate) fn reply(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
 pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     let host = FpEnv::enter();
     let thread = thread::current();
-    thread.begin(host);
+    let outer_env = thread.begin(host);
     let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
@@ -55,7 +55,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     }
     thread.set_innermost(outer);
     thread.detach(taken);
-    thread.end();
+    thread.end(outer_env);
     host.restore();
     status
 }

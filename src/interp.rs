@@ -7,7 +7,7 @@
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::Python;
@@ -26,6 +26,8 @@ const STOPPED: u8 = 2;
 const BUSY: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
+/// The thread that made the state `BUSY`, by the address of its entry; 0 in any other state.
+static BUSY_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the interpreter was started: it may be stopped since.
 pub(crate) fn exists() -> bool {
@@ -40,9 +42,23 @@ pub(crate) fn is_running() -> bool {
 
 /// Go from state `from` to busy; false when the state is another by now.
 fn claim(from: u8) -> bool {
-    STATE
+    let claimed = STATE
         .compare_exchange(from, BUSY, Ordering::AcqRel, Ordering::Acquire)
-        .is_ok()
+        .is_ok();
+    if claimed {
+        BUSY_THREAD.store(this_thread(), Ordering::Relaxed);
+    }
+    claimed
+}
+
+/// Go from busy to `state`.
+fn settle(state: u8) {
+    BUSY_THREAD.store(0, Ordering::Relaxed);
+    STATE.store(state, Ordering::Release);
+}
+
+fn this_thread() -> usize {
+    std::ptr::from_ref(thread::current()) as usize
 }
 
 /// Wait until no other thread is starting or stopping Python. It needs the GIL: who has that cannot
@@ -52,6 +68,10 @@ fn settled() -> Result<u8, Record> {
         let state = STATE.load(Ordering::Acquire);
         if state != BUSY {
             return Ok(state);
+        }
+        if BUSY_THREAD.load(Ordering::Relaxed) == this_thread() {
+            let why = "this thread is starting or stopping Python, which called the caller";
+            return Err(Record::plain(PYR_START_FAILED, why));
         }
         if thread::current().is_attached() {
             let why = "another thread is starting or stopping Python, and this one holds the GIL";
@@ -75,7 +95,7 @@ pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Rec
                 };
                 let next = if started.is_ok() { STOPPED } else { state };
                 let ready = started.and_then(|()| run_code(code));
-                STATE.store(if ready.is_ok() { RUNNING } else { next }, Ordering::Release);
+                settle(if ready.is_ok() { RUNNING } else { next });
                 return ready;
             }
             _ => {}
@@ -273,7 +293,7 @@ pub(crate) fn stop() -> pyr_status {
                     names::forget_sources();
                     bridge::call(py, "reset", ()).map(drop)
                 });
-                STATE.store(STOPPED, Ordering::Release);
+                settle(STOPPED);
                 return status;
             }
             Ok(RUNNING) => {}

@@ -17,7 +17,7 @@ use pyo3::{Bound, ffi};
 use crate::abi::*;
 use crate::fault::Fault;
 use crate::thread::{self, Lent, Thread};
-use crate::{array, memory, ndarray, release};
+use crate::{array, dispatch, memory, ndarray, release};
 
 mod methods;
 
@@ -54,8 +54,8 @@ unsafe impl Send for Object {}
 // SAFETY: see above.
 unsafe impl Sync for Object {}
 
-// A function of the host language. It is equal to itself only, and goes back as the function. (A docstring
-// of the type would hide that of the function.)
+// A function of the host language. It is equal to itself only, and goes back as the function. With a
+// documentation of its own, the class would not ask for that of the function.
 #[pyclass(name = "Function", module = "_pyrite", extends = Object, frozen)]
 pub(crate) struct Function;
 
@@ -94,7 +94,8 @@ impl Drop for Object {
                 }
             });
         }
-        if !*self.kept.get_mut() {
+        // The host's functions and threads are not in a child.
+        if !*self.kept.get_mut() || dispatch::is_forked() {
             return;
         }
         // SAFETY: the host promised that its functions live as long as the process.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use pyo3::ffi;
 
-use crate::{buffer, objects};
+use crate::{buffer, objects, thread};
 
 /// One thing to give back.
 pub(crate) enum Debt {
@@ -51,7 +51,7 @@ pub(crate) fn pending() -> usize {
 #[inline]
 pub(crate) fn drain() {
     if PENDING.load(Ordering::Relaxed) != 0 {
-        drain_batch();
+        thread::current().pay(drain_batch);
     }
 }
 

@@ -25,20 +25,30 @@ pub(crate) struct Thread {
     /// Whether the state is to be deleted when the thread ends: it is, unless it is of the thread that
     /// started Python, or Python deleted it.
     owned: Cell<bool>,
-    /// The `pyr_gil_acquire`s that were not undone yet, and whether each took the GIL.
-    holds: RefCell<Vec<bool>>,
+    /// The `pyr_gil_acquire`s that were not undone yet.
+    holds: RefCell<Vec<Hold>>,
     /// What was lent to Python by the entries that run, innermost last.
     lent: RefCell<Vec<Lent>>,
     /// Where in `lent` the innermost entry begins.
     innermost: Cell<usize>,
     /// The result of the innermost entry, once it is whole, if it names something that the entry lent.
     result: Cell<*mut pyr_result>,
-    /// How many entries of this thread run, one inside another.
+    /// How many entries of this thread, and functions of the host's that these called, run.
     entries: Cell<u32>,
-    /// The host's floating-point environment, as the last entry found it.
+    /// The host's floating-point environment, as the innermost entry found it.
     host_env: Cell<Option<FpEnv>>,
+    /// Whether the thread is paying debts.
+    paying: Cell<bool>,
     /// The last failure.
     record: RefCell<Record>,
+}
+
+/// One `pyr_gil_acquire`.
+struct Hold {
+    /// Whether it took the GIL.
+    taken: bool,
+    /// How many entries it was made in.
+    entries: u32,
 }
 
 /// One thing that an entry lent.
@@ -84,6 +94,7 @@ fn register() -> *const Thread {
         result: Cell::new(null_mut()),
         entries: Cell::new(0),
         host_env: Cell::new(None),
+        paying: Cell::new(false),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
@@ -189,16 +200,18 @@ impl Thread {
 
     /// Hold the GIL until [`Thread::release_hold`], over many entries.
     pub(crate) fn hold(&self) {
-        let taken = self.attach();
-        self.holds.borrow_mut().push(taken);
+        let (taken, entries) = (self.attach(), self.entries.get());
+        self.holds.borrow_mut().push(Hold { taken, entries });
     }
 
-    /// Undo one [`Thread::hold`]; false when there is none.
+    /// Undo one [`Thread::hold`]; false when there is none. Those of the code that called Python, which
+    /// called the host, are not the callee's to undo.
     pub(crate) fn release_hold(&self) -> bool {
-        let hold = self.holds.borrow_mut().pop();
-        if let Some(taken) = hold {
-            self.detach(taken);
-        }
+        let entries = self.entries.get();
+        let hold = self.holds.borrow_mut().pop_if(|hold| hold.entries >= entries);
+        // What called the host may have let go of the GIL meanwhile.
+        let taken = hold.as_ref().is_some_and(|hold| hold.taken) && self.is_attached();
+        self.detach(taken);
         hold.is_some()
     }
 
@@ -208,17 +221,19 @@ impl Thread {
         !state.is_null() && python::current_thread_state() == state
     }
 
-    /// Note that an entry begins, from a host whose floating-point environment is `host`.
+    /// Note that an entry begins, from a host whose floating-point environment is `host`; what
+    /// [`Thread::end`] is to be given.
     #[inline]
-    pub(crate) fn begin(&self, host: FpEnv) {
+    pub(crate) fn begin(&self, host: FpEnv) -> Option<FpEnv> {
         self.entries.set(self.entries.get() + 1);
-        self.host_env.set(Some(host));
+        self.host_env.replace(Some(host))
     }
 
     /// Note that an entry is over.
     #[inline]
-    pub(crate) fn end(&self) {
+    pub(crate) fn end(&self, outer: Option<FpEnv>) {
         self.entries.set(self.entries.get() - 1);
+        self.host_env.set(outer);
     }
 
     /// Whether this thread is in a call of the host's, so that the host can run on it.
@@ -226,10 +241,27 @@ impl Thread {
         self.entries.get() > 0
     }
 
-    /// Put the host's floating-point environment back, for code of the host's that Python called.
-    pub(crate) fn restore_host_env(&self) {
+    /// Run `function`, code of the host's that Python called: in the host's floating-point environment, and
+    /// with the GIL as little held afterwards as before.
+    pub(crate) fn call_host<R>(&self, function: impl FnOnce() -> R) -> R {
+        let python = FpEnv::enter();
+        let entries = self.entries.replace(self.entries.get() + 1);
         if let Some(host) = self.host_env.get() {
             host.restore();
+        }
+        let given = function();
+        while self.release_hold() {}
+        self.entries.set(entries);
+        python.restore();
+        given
+    }
+
+    /// Run `body`, which pays debts, unless this thread is doing so already: what ends then may end more,
+    /// and that must not be a matter of the stack.
+    pub(crate) fn pay(&self, body: impl FnOnce()) {
+        if !self.paying.replace(true) {
+            body();
+            self.paying.set(false);
         }
     }
 
@@ -311,24 +343,34 @@ impl Thread {
 /// Give back what `thread`, which is ending, kept. Called by its pthread-key destructor.
 pub(crate) fn give_back(thread: *mut c_void) {
     let thread = thread.cast::<Thread>();
-    CURRENT.set(null());
-    // SAFETY: the key's values come from `register`, and the destructor runs once per value.
-    let thread = unsafe { Box::from_raw(thread) };
-    thread.remember(Record::default());
-    let state = thread.state.get();
-    if !thread.owned.get() || !python::is_running() {
-        return;
-    }
-    // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
-    // release the GIL; PyGILState_Release would abort here.
+    // SAFETY: the key's values come from `register`, and the destructor runs once per value. What runs while
+    // the state is cleared may enter, and finds the thread as it always was.
     unsafe {
-        if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
-            libc::pthread_setspecific(key, state.cast());
+        (*thread).delete_state();
+        (*thread).remember(Record::default());
+        CURRENT.set(null());
+        drop(Box::from_raw(thread));
+    }
+}
+
+impl Thread {
+    /// Delete the thread state, if that is for us to do.
+    fn delete_state(&self) {
+        let state = self.state.get();
+        if !self.owned.get() || !python::is_running() {
+            return;
         }
-        if !thread.is_attached() {
-            ffi::PyEval_RestoreThread(state);
+        // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
+        // release the GIL; PyGILState_Release would abort here.
+        unsafe {
+            if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
+                libc::pthread_setspecific(key, state.cast());
+            }
+            if !self.is_attached() {
+                ffi::PyEval_RestoreThread(state);
+            }
+            ffi::PyThreadState_Clear(state);
+            python::delete_current_thread_state();
         }
-        ffi::PyThreadState_Clear(state);
-        python::delete_current_thread_state();
     }
 }

@@ -58,8 +58,9 @@ pub struct pyr_reply {
 /// Python its usual error (an AttributeError, say).
 ///
 /// Called without the GIL and with the host's floating-point environment, on the thread that asks, which
-/// is any that Python code runs on; see `PYR_DISPATCH`. It may call all functions of this library, must
-/// return, and must not unwind. `args` and all that they point to live until it returns; handles in them
+/// is any that Python code runs on; see `PYR_DISPATCH`. On a thread of Python's that environment is C's
+/// default one. It may call all functions of this library, must return, and must not unwind; what it holds
+/// with `pyr_gil_acquire` is given back when it returns. `args` and all that they point to live until it returns; handles in them
 /// are the host's to release.
 pub type pyr_ask_function = Option<
     unsafe extern "C" fn(

@@ -46,10 +46,10 @@ fn exception_handle(with_traceback: bool) -> pyr_handle {
         guard::enter(|py| {
             // SAFETY: attached; the record owns a reference.
             let object = unsafe { pyo3::Bound::from_borrowed_ptr(py, object.as_ptr()) };
+            exception = objects::insert(object.clone())?;
             if with_traceback {
                 record.traceback = bridge::format_exception(&object)?;
             }
-            exception = objects::insert(object)?;
             Ok(())
         });
     }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyBaseException;
+use pyo3::prelude::*;
+
 use super::{cell, place};
 use crate::abi::*;
 use crate::fault::Record;
@@ -36,7 +39,13 @@ pub unsafe extern "C" fn pyr_reply_raise(reply: *mut pyr_reply, exception: *cons
     guard::reply(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, exception) = unsafe { (place(reply, "the reply")?, cell(exception, "the exception")?) };
-        let exception = bridge::call(py, "exception", (decode::value(py, exception)?,))?;
+        let exception = decode::value(py, exception)?;
+        // An exception of too deep a recursion leaves no room for more than this.
+        let exception = if exception.is_instance_of::<PyBaseException>() {
+            exception
+        } else {
+            bridge::call_in_room(py, "exception", (exception,))?
+        };
         ask::reply_with(reply, exception, true);
         Ok(())
     })
@@ -68,7 +77,7 @@ pub unsafe extern "C" fn pyr_reply_fail(
             Some(payload) => decode::value(py, payload)?,
             None => py.None().into_bound(py),
         };
-        let exception = bridge::call(py, "host_error", (message, payload, unwind != 0))?;
+        let exception = bridge::call_in_room(py, "host_error", (message, payload, unwind != 0))?;
         ask::reply_with(reply, exception, true);
         Ok(())
     })
@@ -79,7 +88,8 @@ pub unsafe extern "C" fn pyr_reply_fail(
 /// `pyr_serve_wake` was called.
 ///
 /// Whoever takes a question answers it in `request->reply` and gives it back with `pyr_served`; until then
-/// the thread that asked waits. Needs no GIL, nor Python. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
+/// the thread that asked waits, for ever if need be. Needs no GIL, nor Python; who holds the GIL keeps others
+/// from asking. Returns `PYR_OK` or `PYR_NULL_ARGUMENT`.
 ///
 /// # Safety
 /// `request` is writable, or NULL.

@@ -106,9 +106,11 @@ impl Function {
     }
 }
 
+/// The host is not asked what the object is: Python code looks for attributes that it does not expect to find.
 fn no_attribute(object: &Bound<'_, Object>, name: &Bound<'_, PyAny>) -> PyErr {
+    let kind = bridge::type_name(object);
     PyAttributeError::new_err(format!(
-        "{object} has no attribute {name}, or none that can be set"
+        "'_pyrite.{kind}' object has no attribute '{name}', or none that can be set"
     ))
 }
 

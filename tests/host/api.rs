@@ -70,6 +70,12 @@ api! {
     pyr_buffer_release: fn(u64) -> pyr_status;
     pyr_buffer_count: fn() -> usize;
     pyr_take_released: fn(*mut u64, usize, *mut usize) -> pyr_status;
+    pyr_reply_value: fn(*mut pyr_reply, Cell) -> pyr_status;
+    pyr_reply_raise: fn(*mut pyr_reply, Cell) -> pyr_status;
+    pyr_reply_fail: fn(*mut pyr_reply, Cell, Cell, i32) -> pyr_status;
+    pyr_serve: fn(u32, *mut pyr_request) -> pyr_status;
+    pyr_served: fn(u64, i32) -> pyr_status;
+    pyr_serve_wake: fn() -> pyr_status;
     pyr_error_last: fn(*mut pyr_error, i32) -> pyr_status;
     pyr_error_clear: fn();
     pyr_watch_type: fn(*const u8, usize, u32) -> pyr_status;

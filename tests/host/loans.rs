@@ -112,6 +112,12 @@ impl Lent {
         unsafe { (*self.loan).id }
     }
 
+    /// Who lends it.
+    pub fn host(&self) -> *const pyr_host {
+        // SAFETY: as for `with`.
+        unsafe { (*self.loan).host }
+    }
+
     /// How often Python came to keep it, by all the calls so far.
     pub fn kept(&self) -> u32 {
         // SAFETY: as for `with`.

@@ -5,6 +5,7 @@
 
 #[path = "../../src/abi.rs"]
 pub mod abi;
+pub mod answers;
 pub mod api;
 pub mod buffers;
 pub mod calls;
