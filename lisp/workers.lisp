@@ -12,6 +12,10 @@
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (bt:make-lock "Pyrite workers"))
 
+(defun worker-p ()
+  "True on a thread that answers."
+  (and (member (bt:current-thread) **workers** :test #'eq) t))
+
 (defconstant +patience+ 1000 "How long a worker waits at a time, in milliseconds.")
 (defconstant +spare-patience+ 10 "After how many of those a worker goes that is not the last one.")
 
