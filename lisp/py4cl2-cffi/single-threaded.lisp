@@ -23,9 +23,13 @@
     "Those that can be set.")
 
   (defparameter *macros*
-    '(py4cl2-cffi:with-python-gil py4cl2-cffi:with-pygc py4cl2-cffi:defpyfun py4cl2-cffi:defpymodule
-      py4cl2-cffi:with-python-output py4cl2-cffi:with-python-error-output)
-    "The macros that do, when they are expanded or when their expansion is evaluated.")
+    '(py4cl2-cffi:with-python-gil py4cl2-cffi:with-pygc py4cl2-cffi:with-python-output
+      py4cl2-cffi:with-python-error-output)
+    "The macros whose expansion does.")
+
+  (defparameter *definers*
+    '(py4cl2-cffi:defpyfun py4cl2-cffi:defpymodule)
+    "The macros that do when they are expanded.")
 
   (defun own (symbol)
     "The symbol of our package that is called as SYMBOL."
@@ -36,7 +40,7 @@
 
   (defun names (which)
     "The names of the symbols of PY4CL2-CFFI, those that are not our own for :SAME, else :ALL."
-    (let ((own (append *functions* *macros* '(py4cl2-cffi:chain))) (names '()))
+    (let ((own (append *functions* *macros* *definers* '(py4cl2-cffi:chain))) (names '()))
       (do-external-symbols (symbol '#:py4cl2-cffi (sort names #'string<))
         (when (or (eq which :all) (not (member symbol own)))
           (push (symbol-name symbol) names))))))
@@ -62,6 +66,11 @@
                         (pyrite::use-dedicated-thread)
                         (apply #'(setf ,symbol) new-value arguments)))
      ,@(loop for symbol in *macros*
+             collect `(defmacro ,(own symbol) (&body body)
+                        ,(own-documentation symbol)
+                        `(progn (pyrite::use-dedicated-thread)
+                                (,',symbol ,@body))))
+     ,@(loop for symbol in *definers*
              collect `(defmacro ,(own symbol) (&rest arguments)
                         ,(own-documentation symbol)
                         (pyrite::use-dedicated-thread)

@@ -104,7 +104,7 @@
   (with-dedicated-thread
     (define-python "def call(f, *args, **kwargs): return f(*args, **kwargs)")
     (let ((thread (bt:current-thread)) (*bound* :inside) (*read-default-float-format* 'double-float))
-      (is (equal (list t :inside "1.5")
+      (is (equal (list t "inside" "1.5")
                  (pycall "call" (lambda ()
                                   (list (eq thread (bt:current-thread)) *bound* (prin1-to-string 1.5d0)))))))
     (is (equal "said" (with-output-to-string (*standard-output*)
@@ -144,9 +144,7 @@
     (and (eql (* n n) (pycall "lambda x: x * x" n))
          (equal (format nil "~D" n) (pycall "str" n))
          (eql (1+ n) (pycall "lambda f, x: f(x)" #'1+ n))
-         (equal (list n (vector "x")) (let ((value (pycall "lambda n: (n, ['x'])" n)))
-                                        (list (first value) (coerce (second value) 'simple-vector))))
-         t)))
+         (same (list n (vector "x")) (pycall "lambda n: (n, ['x'])" n)))))
 
 (test dedicated.callback-that-waits-for-a-thread
   "While a Lisp function runs, other threads' calls are made: it may wait for them."
@@ -180,12 +178,28 @@
     (raises "ZeroDivisionError" (with-python-gil (with-python-gil (pyeval "1 / 0"))))
     (is (equal '(t t) (in-threads 2 (lambda (i) (declare (ignore i)) (python-works-p)))))))
 
+(defun interrupt-waiting-caller (interrupt)
+  "What becomes of a thread that INTERRUPT interrupts while it waits for Python, and of the wait."
+  (define-python "import time" "left = False"
+    "def wait(entered):" "    global left" "    entered()" "    time.sleep(0.3)" "    left = True" "    return 'value'")
+  (let* ((result :none) (entered nil)
+         (thread (bt:make-thread
+                  (lambda ()
+                    (setf result (handler-case (pycall "wait" (lambda () (setf entered t)))
+                                   (error (condition) (princ-to-string condition))))))))
+    (loop until entered do (sleep 0.01))
+    (sleep 0.05)
+    (funcall interrupt thread)
+    (ignore-errors (bt:join-thread thread))
+    (list result (pyvalue "left"))))
+
 (test dedicated.interrupts-wait
+  "An interrupt of a thread that waits for Python comes when Python is done."
   (with-dedicated-thread
     (is (equal '("interrupted" t)
-               (interrupt-in-python
+               (interrupt-waiting-caller
                 (lambda (thread) (bt:interrupt-thread thread (lambda () (error "interrupted")))))))
-    (is (equal t (second (interrupt-in-python #'bt:destroy-thread))))
+    (is (equal t (second (interrupt-waiting-caller #'bt:destroy-thread))))
     (is-true (python-works-p))))
 
 (test dedicated.stop
