@@ -137,6 +137,7 @@
                (:file "manual")
                (:file "image")
                (:file "docs")
+               (:file "reference")
                (:file "hygiene"))
   :perform (test-op (operation system)
              (declare (ignore operation system))
