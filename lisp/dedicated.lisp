@@ -64,9 +64,13 @@ is: that thread may be what the one thread waits for.")
          (cffi:foreign-funcall "pthread_mutex_unlock" :pointer ,mutex :int)))))
 
 (defun await-change (server)
-  "Wait until something of SERVER, which is locked, has changed."
-  (cffi:foreign-funcall "pthread_cond_wait" :pointer (server-changed server)
-                                            :pointer (server-mutex server) :int))
+  "Wait until something of SERVER, which is locked, has changed, or for a second or two."
+  (cffi:with-foreign-object (until :long 2)
+    (setf (cffi:mem-aref until :long 0)
+          (+ 2 (cffi:foreign-funcall "time" :pointer (cffi:null-pointer) :long))
+          (cffi:mem-aref until :long 1) 0)
+    (cffi:foreign-funcall "pthread_cond_timedwait" :pointer (server-changed server)
+                                                   :pointer (server-mutex server) :pointer until :int)))
 
 (defun tell-change (server)
   (cffi:foreign-funcall "pthread_cond_broadcast" :pointer (server-changed server) :int))
@@ -83,14 +87,13 @@ is: that thread may be what the one thread waits for.")
 (defun take-request (server over-p)
   "Wait for a request of SERVER and take it; NIL once OVER-P is true."
   (with-server-lock (server)
-    (loop
-      (when (funcall over-p) (return nil))
-      (let ((request (eligible-request server)))
-        (when request
-          (setf (server-requests server) (remove request (server-requests server)))
-          (push request (server-running server))
-          (return request)))
-      (await-change server))))
+    (loop until (funcall over-p)
+          do (let ((request (eligible-request server)))
+               (when request
+                 (setf (server-requests server) (remove request (server-requests server)))
+                 (push request (server-running server))
+                 (return request)))
+             (await-change server))))
 
 (defun run-request (server request)
   "Make the call of REQUEST, which SERVER's thread took."
@@ -107,9 +110,17 @@ is: that thread may be what the one thread waits for.")
         do (run-request server request)))
 
 (defun serve-all (server)
-  "What SERVER's thread does."
-  (pyrite/port:without-interrupts
-    (serve-requests server (lambda () (not (server-wanted server))))))
+  "What SERVER's thread does. From time to time, when nothing is to be done, interrupts may come: some
+Lisps end their threads so, when they end."
+  (unwind-protect
+       (loop while (server-wanted server)
+             do (let ((rounds 0))
+                  (pyrite/port:without-interrupts
+                    (serve-requests server (lambda ()
+                                             (or (not (server-wanted server)) (> (incf rounds) 1)))))))
+    (pyrite/port:without-interrupts
+      (with-server-lock (server)
+        (setf (server-thread server) nil)))))
 
 (defun note-failure (status)
   "STATUS, of a call that this thread made for another, which is to learn what went wrong."
@@ -142,13 +153,13 @@ is: that thread may be what the one thread waits for.")
   "Wait until REQUEST is done, which is NIL, or there is a question to its caller."
   (with-server-lock (server)
     (loop until (or (request-done request) (request-question request))
-          do (await-change server))
+          do (ensure-server-thread server)
+             (await-change server))
     (request-question request)))
 
 (defun submit (server request)
   "The value of REQUEST, which SERVER's thread makes. Interrupts are off."
   (with-server-lock (server)
-    (ensure-server-thread server)
     (setf (server-requests server) (append (server-requests server) (list request)))
     (tell-change server))
   (loop for question = (await-request server request)
@@ -217,8 +228,7 @@ others' calls are made here."
           (with-server-lock (server)
             (setf (server-wanted server) nil)
             (tell-change server)))
-        (ignore-errors (bt:join-thread thread))
-        (setf (server-thread server) nil)))))
+        (ignore-errors (bt:join-thread thread))))))
 
 (defun python-call-mode ()
   "The mode in force: see *PYTHON-CALL-MODE*."

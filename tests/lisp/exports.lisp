@@ -137,6 +137,7 @@
 
 (test exports.disable-pystop
   (is (null +disable-pystop+))
+  (pystart)
   (let ((*disable-pystop* t))
     (is-true +disable-pystop+)
     (pystop)
