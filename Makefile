@@ -6,7 +6,7 @@ HEADER = $$(ls -t target/release/build/pyrite-*/out/pyrite.h | head -n 1)
 # Lisp sees this checkout and Debian's libraries, and no other configuration.
 export CL_SOURCE_REGISTRY = (:source-registry (:also-exclude "cl-asdf") (:directory "$(CURDIR)/lisp/") (:tree "/usr/share/common-lisp/source/") :ignore-inherited-configuration)
 
-.PHONY: demo test setup bench lint header check-c install uninstall clean
+.PHONY: demo test setup bench lint header reference check-c install uninstall clean
 
 demo: setup
 	sbcl --noinform --non-interactive --disable-debugger --load examples/lisp/wine.lisp
@@ -28,6 +28,9 @@ lint: setup
 header:
 	cargo build --release --quiet
 	cp "$(HEADER)" include/pyrite.h
+
+reference: setup
+	PYRITE_ACCEPT=1 tests/run.sh sbcl reference
 
 check-c: setup
 	tests/check-c.sh

@@ -173,12 +173,18 @@ what goes on with that, or NIL."
     (function exit)
     (condition (lambda () (signal exit)))))
 
+(defun answer-in-place (&rest arguments)
+  "As ANSWER, on the thread that called Python."
+  (if (on-server-p)
+      (ask-caller (lambda () (apply #'answer arguments)))
+      (apply #'answer arguments)))
+
 (cffi:defcallback ask :int32
     ((question :uint32) (id :uint64) (context :pointer) (args :pointer) (nargs :uint32)
      (nkwargs :uint32) (reply :pointer))
   ;; Not every CFFI puts a declaration where it belongs.
   context
-  (values (answer question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply))))
+  (values (answer-in-place question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply))))
 
 ;;; Who is asked
 

@@ -16,6 +16,12 @@
 (defun last-error ()
   "The type name, message, exception (a wrapper or NIL) and kind of this thread's last failure, which is
 forgotten: from now on only the wrapper keeps the exception alive, with all that it refers to."
+  (if (elsewhere-p)
+      (values-list (take-error **server**))
+      (read-last-error)))
+
+(defun read-last-error ()
+  "As LAST-ERROR, for calls that were made on this thread."
   (cffi:with-foreign-pointer (error +error-size+)
     (%error-last error 0)
     (let ((handle (cffi:mem-ref error :uint64 +error-exception+)))

@@ -5,7 +5,10 @@
 (defun call-with-gil (function)
   "Call FUNCTION with the GIL held by this thread."
   (check-status (call-when-running (lambda () (%gil-acquire))))
-  (unwind-protect (funcall function)
+  (unwind-protect
+       (let ((server (hold-server)))
+         (unwind-protect (funcall function)
+           (free-server server)))
     (%gil-release)))
 
 (defmacro with-python-gil (&body body)

@@ -8,6 +8,16 @@
 (defvar *disable-pystop* nil
   "When true, PYSTOP does nothing.")
 
+(defvar *python-site-packages-path* nil
+  "A folder, or a list of folders, strings or pathnames, where PYSTART has Python look for packages, too.
+
+As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE-PATH*'s own environment.")
+
+(defvar *pystart-verbosity* nil
+  "Whether PYSTART prints by default which Python it starts.")
+
+(pyrite/port:define-global **python** nil "The PYTHON that was last loaded.")
+
 (defvar *start-lock* (bt:make-lock "Pyrite start"))
 
 (defmacro with-native-text ((pointer bytes text) &body body)
@@ -15,10 +25,22 @@
   `(cffi:with-foreign-string ((,pointer ,bytes) ,text :encoding :utf-8 :null-terminated-p nil)
      ,@body))
 
+(defun site-packages-code ()
+  "Python code that adds what is in *PYTHON-SITE-PACKAGES-PATH*, a list of lines."
+  (loop for folder in (alexandria:ensure-list *python-site-packages-path*)
+        collect (format nil "__import__('site').addsitedir('~{\\U~8,'0X~}')"
+                        (map 'list #'char-code (uiop:native-namestring folder)))))
+
+(defun write-configuration (python stream)
+  "Print to STREAM what PYTHON, a PYTHON, is."
+  (format stream "~&; Python ~A~%;   executable: ~A~%;   library:    ~A~%;   libpyrite:  ~A~%"
+          (python-version python) (python-executable python) (python-libpython python) (library-path)))
+
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
   (with-native-text (path path-bytes executable)
-    (with-native-text (code code-bytes (format nil "~{~A~%~}" *additional-init-codes*))
+    (with-native-text (code code-bytes (format nil "~{~A~%~}" (append (site-packages-code)
+                                                                     *additional-init-codes*)))
       (cffi:with-foreign-pointer (options +start-options-size+)
         (setf (cffi:mem-ref options :size 0) +start-options-size+
               (cffi:mem-ref options :pointer +start-options-executable+) path
@@ -33,13 +55,15 @@
 (defun library-loaded-p ()
   (plusp **%start**))
 
-(defun pystart ()
+(defun pystart (&key (verbose *pystart-verbosity*))
   "Start Python, the one that *PYTHON-EXECUTABLE-PATH* or the environment chooses; true.
 
-Nothing happens when it runs already. Any number of threads may call this at once. Signals
-PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
+Nothing happens when it runs already. When it is started and VERBOSE is true, it is printed to
+*STANDARD-OUTPUT* which one. Any number of threads may call this at once. Signals PYTHON-NOT-FOUND,
+LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
   (unless (python-alive-p)
     (bt:with-lock-held (*start-lock*)
+      (use-call-mode *python-call-mode*)
       (if (library-loaded-p)
           (start-python "")
           (let ((python (find-python)))
@@ -47,7 +71,9 @@ PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each sa
             (handler-bind ((pyrite-error (lambda (condition)
                                            (declare (ignore condition))
                                            (forget-library))))
-              (start-python (python-executable python)))))))
+              (start-python (python-executable python)))
+            (setf **python** python)))
+      (when verbose (write-configuration **python** *standard-output*))))
   t)
 
 (defun python-alive-p ()

@@ -15,26 +15,51 @@
 (pyrite/port:define-global **functions** '()
   "An alist from the C name of each function to the symbol whose value is its address, or 0.")
 
+(pyrite/port:define-global **server** nil
+  "The SERVER whose thread makes all calls of Python; NIL when they are made where they are asked for.")
+
+(declaim (ftype (function (t) t) call-on-server note-failure))
+
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (defparameter *called-in-place*
+    '("pyr_layout" "pyr_is_running" "pyr_release" "pyr_result_free" "pyr_take_released" "pyr_serve" "pyr_served"
+      "pyr_serve_wake" "pyr_buffer_release" "pyr_buffer_count" "pyr_error_last" "pyr_error_clear")
+    "The C names of functions that do not enter Python, or are about the calling thread."))
+
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (defun result-type (type)
+    "The Lisp type of a result of the CFFI-TYPE TYPE."
+    (ecase type
+      (:void 't)
+      ((:uint32 :size) `(unsigned-byte ,(if (eq type :size) 64 32)))
+      (:int32 '(signed-byte 32)))))
+
 (defmacro define-foreign (name c-name result (&rest parameters) documentation)
   "Define NAME as an inline function that calls C-NAME of libpyrite by its address.
 
 PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile. When the library is not loaded, a function
-that returns a :UINT32 status returns +NOT-RUNNING+."
-  (let ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters)))
+that returns a :UINT32 status returns +NOT-RUNNING+. Where there is a **SERVER**, it makes the call unless
+C-NAME is in *CALLED-IN-PLACE*."
+  (let* ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters))
+         (elsewhere (intern (format nil "~A/ELSEWHERE" name)))
+         (movable (not (member c-name *called-in-place* :test #'string=)))
+         (call `(cffi:foreign-funcall-pointer
+                 (cffi:make-pointer ,address) ()
+                 ,@(loop for (name type) in parameters append (list type name))
+                 ,result)))
     `(progn
        (declaim (type (unsigned-byte 62) ,address))
        (pyrite/port:define-global ,address 0)
        (setf **functions** (acons ,c-name ',address (remove ,c-name **functions** :key #'first :test #'equal)))
+       ,@(when movable
+           `((defun ,elsewhere ,names
+               (call-on-server (lambda () ,(if (eq result :uint32) `(note-failure ,call) call))))))
        (declaim (inline ,name))
        (defun ,name ,names
          ,documentation
-         (if (zerop ,address)
-             ,(if (eq result :void) nil '+not-running+)
-             (pyrite/port:without-interrupts
-               (cffi:foreign-funcall-pointer
-                (cffi:make-pointer ,address) ()
-                ,@(loop for (name type) in parameters append (list type name))
-                ,result)))))))
+         (cond ((zerop ,address) ,(if (eq result :void) nil '+not-running+))
+               ,@(when movable `((**server** (values (the ,(result-type result) (,elsewhere ,@names))))))
+               (t (pyrite/port:without-interrupts ,call)))))))
 
 (defun dlopen (path)
   "Open the library at PATH; its handle as a pointer, or NIL and the reason."

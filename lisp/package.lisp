@@ -6,9 +6,10 @@
   (:export
    ;; The interpreter
    #:pystart #:pystop #:python-alive-p #:python-start-if-not-alive #:pyversion-info
-   #:*python-executable-path* #:*additional-init-codes* #:*disable-pystop* #:*exit-patience*
+   #:*python-executable-path* #:*python-site-packages-path* #:*additional-init-codes*
+   #:*disable-pystop* #:*pystart-verbosity* #:*python-call-mode* #:+python-call-mode+ #:*exit-patience*
    ;; Calls and values
-   #:pycall #:pymethod #:pyvalue #:pyslot-value #:import-module #:import-function
+   #:pycall #:pymethod #:pyvalue #:pyvalue* #:pyslot-value #:import-module #:import-function
    #:pyeval #:pyexec #:raw-pyeval #:raw-pyexec
    ;; Functions and packages for Python's
    #:defpyfun #:defpymodule #:*defpymodule-silent-p*
@@ -40,6 +41,9 @@
    #:pythonize-name #:lispify-name
    ;; Threads
    #:with-python-gil #:with-float-traps-masked
+   ;; What programs written for py4cl2-cffi know
+   #:with-pygc #:enable-pygc #:disable-pygc #:*pygc-threshold* #:pytrack #:*internal-features*
+   #:+disable-pystop+ #:+py-none-pointer+ #:+py-empty-tuple-pointer+
    ;; Conditions
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
    #:pyerror-cause #:pyerror-notes

@@ -28,6 +28,7 @@
                (:file "python")
                (:file "library")
                (:file "ffi")
+               (:file "dedicated")
                (:file "names")
                (:file "wrapper")
                (:file "conversions")
@@ -58,6 +59,7 @@
                (:file "import")
                (:file "eval")
                (:file "print")
+               (:file "compatibility")
                (:static-file "introspect.py")
                (:file "introspection" :depends-on ("introspect.py"))
                (:file "signature")
@@ -72,9 +74,27 @@
   :pathname "iterate/"
   :components ((:file "pyfor")))
 
+(defsystem "pyrite/py4cl2-cffi"
+  :description "The packages of py4cl2-cffi, for programs that are written for it."
+  :depends-on ("pyrite" "pyrite/py4cl2-cffi/config")
+  :pathname "py4cl2-cffi/"
+  :serial t
+  :components ((:file "package")
+               (:file "single-threaded")))
+
+(defsystem "pyrite/py4cl2-cffi/config"
+  :description "The package py4cl2-cffi/config."
+  :depends-on ("pyrite")
+  :pathname "py4cl2-cffi/"
+  :components ((:file "config")))
+
+(defsystem "pyrite/py4cl2-cffi/single-threaded"
+  :description "The same as pyrite/py4cl2-cffi, by the name of a system of py4cl2-cffi."
+  :depends-on ("pyrite/py4cl2-cffi"))
+
 (defsystem "pyrite/test"
   :description "Tests of Pyrite. tests/run.lisp runs one suite a process, with a time limit."
-  :depends-on ("pyrite" "pyrite/iterate" "fiveam")
+  :depends-on ("pyrite" "pyrite/iterate" "pyrite/py4cl2-cffi" "fiveam")
   :pathname "../tests/lisp/"
   :serial t
   :components ((:file "package")
@@ -119,9 +139,14 @@
                (:file "context")
                (:file "iteration")
                (:file "threads")
+               (:file "dedicated")
+               (:file "single-threaded")
+               (:file "exports")
+               (:file "manual")
                (:file "image")
                (:file "callbacks-threads")
                (:file "docs")
+               (:file "reference")
                (:file "hygiene"))
   :perform (test-op (operation system)
              (declare (ignore operation system))

@@ -13,6 +13,10 @@
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
+(defun worker-p ()
+  "True on a thread that answers."
+  (and (member (bt:current-thread) **workers** :test #'eq) t))
+
 (defconstant +patience+ 1000
   "How long a worker waits for a question, in milliseconds, until it goes if another one waits, too.")
 

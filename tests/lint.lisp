@@ -13,7 +13,7 @@
   (uiop:pathname-parent-directory-pathname (uiop:pathname-directory-pathname *load-truename*)))
 
 (defparameter *systems*
-  (append '("pyrite" "pyrite/iterate" "pyrite/test")
+  (append '("pyrite" "pyrite/iterate" "pyrite/py4cl2-cffi/config" "pyrite/py4cl2-cffi" "pyrite/test")
           (when (uiop:file-exists-p (merge-pathnames "bench/bench.lisp" *project*)) '("pyrite/bench")))
   "The systems to compile.")
 

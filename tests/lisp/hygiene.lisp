@@ -16,7 +16,7 @@
 (defun meanings (symbol)
   "What SYMBOL names, a list of documentation types."
   (append (when (or (fboundp symbol) (macro-function symbol)) '(function))
-          (when (boundp symbol) '(variable))
+          (when (or (boundp symbol) (nth-value 1 (macroexpand-1 symbol))) '(variable))
           (when (find-class symbol nil) '(type))))
 
 (test hygiene.exports-mean-something
