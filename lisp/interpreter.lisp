@@ -2,9 +2,6 @@
 
 (in-package #:pyrite)
 
-(defvar *additional-init-codes* '()
-  "A list of strings of Python code that PYSTART executes, before any thread's call enters Python.")
-
 (defvar *disable-pystop* nil
   "When true, PYSTOP does nothing.")
 
@@ -18,7 +15,7 @@
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
   (with-native-text (path path-bytes executable)
-    (with-native-text (code code-bytes (format nil "~{~A~%~}" *additional-init-codes*))
+    (with-native-text (code code-bytes (start-code))
       (cffi:with-foreign-pointer (options +start-options-size+)
         (setf (cffi:mem-ref options :size 0) +start-options-size+
               (cffi:mem-ref options :pointer +start-options-executable+) path
@@ -28,7 +25,8 @@
               (cffi:mem-ref options :uint64 +start-options-flags+)
               (if pyrite/port:+uses-x87+ 0 +no-x87+))
         (check-status (%start options))
-        (watch-types)))))
+        (watch-types)
+        (connect-streams)))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -65,6 +63,7 @@ PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each sa
 Wrappers made before signal STALE-OBJECT when they are used. The next call starts Python afresh, at
 once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (unless (or *disable-pystop* (not (python-alive-p)))
+    (flush-python-output)
     (check-status (%stop)))
   nil)
 

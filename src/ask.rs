@@ -10,7 +10,7 @@ use pyo3::{Bound, ffi};
 use crate::abi::*;
 use crate::fault::{Fault, own};
 use crate::fpenv::FpEnv;
-use crate::{decode, dispatch, encode, thread};
+use crate::{decode, dispatch, encode, output, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -69,6 +69,7 @@ pub(crate) fn ask<'py>(
         let why = "this process was forked from one of another language, which is not in it";
         return Err(PyRuntimeError::new_err(why));
     }
+    output::flush(py).map_err(|fault| error(py, fault))?;
     let count = args.len() - 2 * nkwargs;
     let mut cells = encode::Arguments::new();
     let flags = if host.flags & PYR_HOST_UCS4 != 0 {

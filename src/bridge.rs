@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::{kind, loan};
+use crate::{kind, loan, output};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -69,6 +69,7 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         let kind = |name| -> Result<_, Fault> { Ok(module.getattr(name)?.into_ptr()) };
         let (character, path) = (kind("Character")?, kind("Path")?);
         loan::add_types(&module)?;
+        output::add_types(&module)?;
         let module = module.into_ptr();
         *ROOTS.0.get() = Roots {
             character,

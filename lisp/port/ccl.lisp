@@ -161,3 +161,12 @@
 
 (defun add-exit-hook (function)
   (pushnew function ccl:*lisp-cleanup-functions*))
+
+(defmacro with-unencodable-replaced (&body body)
+  ;; The encodings of CCL do so.
+  `(progn ,@body))
+
+(defun move-standard-stream (number descriptor)
+  "CCL's streams stay where they are."
+  (declare (ignore number descriptor))
+  nil)
