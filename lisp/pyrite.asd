@@ -116,6 +116,7 @@
                (:file "output")
                (:file "threads")
                (:file "image")
+               (:file "streams")
                (:file "docs")
                (:file "hygiene"))
   :perform (test-op (operation system)

@@ -180,23 +180,7 @@
   `(handler-bind ((ext:stream-encoding-error (lambda (condition) (use-value #\? condition))))
      ,@body))
 
-(ffi:clines "#include <stdio.h>" "#include <unistd.h>")
-
 (defun move-standard-stream (number descriptor)
-  ;; The stream is C's stdout or stderr. It gets another FILE, one that is never closed: some other thread
-  ;; may be writing to it.
-  (ffi:c-inline ((if (= number 1) ext:+process-standard-output+ ext:+process-error-output+)
-                 number descriptor)
-                (:object :int :int) :void
-                "{
-                   static FILE *others[3];
-                   FILE *own = #1 == 1 ? stdout : stderr, **other = &others[#1];
-                   if (#2 == #1)
-                     (#0)->stream.file.stream = own;
-                   else {
-                     if (*other) dup2(#2, fileno(*other)); else *other = fdopen(dup(#2), \"w\");
-                     setvbuf(*other, NULL, _IOLBF, 0);
-                     if (*other) (#0)->stream.file.stream = *other;
-                   }
-                   if (*other) fflush(*other);
-                 }"))
+  (ffi:c-inline ((if (= number 1) ext:+process-standard-output+ ext:+process-error-output+) descriptor)
+                (:object :int) :void
+                "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))
