@@ -7,6 +7,9 @@
 
 (defvar *start-lock* (bt:make-lock "Pyrite start"))
 
+(defvar *starting* nil
+  "True when this thread starts Python, which must not be begun again then.")
+
 (defmacro with-native-text ((pointer bytes text) &body body)
   "Bind POINTER and BYTES to TEXT in UTF-8."
   `(cffi:with-foreign-string ((,pointer ,bytes) ,text :encoding :utf-8 :null-terminated-p nil)
@@ -26,7 +29,9 @@
               (if pyrite/port:+uses-x87+ 0 +no-x87+))
         (check-status (%start options))
         (watch-types)
-        (connect-streams)))))
+        ;; When another thread stops Python meanwhile, who starts it again does that.
+        (let ((*starting* t))
+          (catch 'not-running (connect-streams)))))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -55,7 +60,9 @@ PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each sa
 (defun python-start-if-not-alive ()
   "Start Python unless it runs. Every entry point does this."
   (unless (python-alive-p)
-    (pystart)))
+    (if *starting*
+        (throw 'not-running nil)
+        (pystart))))
 
 (defun pystop ()
   "Stop Python: empty __main__ and run Python's garbage collector.
@@ -63,8 +70,8 @@ PYTHON-NOT-FOUND, LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each sa
 Wrappers made before signal STALE-OBJECT when they are used. The next call starts Python afresh, at
 once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (unless (or *disable-pystop* (not (python-alive-p)))
-    (flush-python-output)
-    (check-status (%stop)))
+    (unwind-protect (flush-python-output)
+      (check-status (%stop))))
   nil)
 
 (defun pyversion-info ()

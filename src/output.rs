@@ -59,7 +59,9 @@ fn table<R>(_py: Python<'_>, body: impl FnOnce(&mut Vec<Waiting>) -> R) -> R {
 
 /// Take what `wanted` says out of the table.
 fn take(py: Python<'_>, wanted: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
-    table(py, |table| table.extract_if(.., |waiting| wanted(waiting)).collect())
+    table(py, |table| {
+        table.extract_if(.., |waiting| wanted(waiting)).collect()
+    })
 }
 
 /// Emit what was taken. What is left after a failure waits again.

@@ -174,7 +174,8 @@
   nil)
 
 (defun add-exit-hook (function)
-  (pushnew function si:*exit-hooks*))
+  ;; ECL passes over what is no function object, such as a symbol.
+  (push (lambda () (funcall function)) si:*exit-hooks*))
 
 (defmacro with-unencodable-replaced (&body body)
   `(handler-bind ((ext:stream-encoding-error (lambda (condition) (use-value #\? condition))))
