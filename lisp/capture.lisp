@@ -14,7 +14,7 @@
 not. A worker answers for threads of Python's, whose text goes to the newest capture of any thread."
   (or (cdr (assoc number *captures*))
       (and **captures**
-           (member (bt:current-thread) **workers**)
+           *worker*
            (cdr (assoc number **captures**)))))
 
 (defun write-captured-text (number text)

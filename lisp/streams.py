@@ -254,13 +254,18 @@ class Redirection:
 
 
 def temporary_file():
-    """The descriptor of a file without a name."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("pyrite")
-    import tempfile
+    """The descriptor of a file without a name. Each write to it appends, whoever else writes."""
+    import fcntl
 
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("pyrite")
+    else:
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
 
 
 # By the numbers of the descriptors. One thread at a time: who waits for it does not hold the GIL.

@@ -15,6 +15,8 @@
 (defconstant +patience+ 1000 "How long a worker waits at a time, in milliseconds.")
 (defconstant +spare-patience+ 10 "After how many of those a worker goes that is not the last one.")
 
+(defvar *worker* nil "Whether this thread is one of them.")
+
 (defun add-worker ()
   "Start one more worker."
   (bt:with-lock-held (**workers-lock**)
@@ -24,7 +26,7 @@
 (defun work ()
   "What a worker does: answer questions until it is not wanted any more."
   (unwind-protect
-       (let ((waited 0))
+       (let ((waited 0) (*worker* t))
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
                  do (cond ((plusp (cffi:mem-ref request :uint64))

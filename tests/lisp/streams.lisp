@@ -147,7 +147,8 @@
   (define-python "import multiprocessing, sys"
     "def work(n):" "    print('working', n)" "    return n * n"
     "def pool():"
-    "    with multiprocessing.get_context('fork').Pool(2) as pool: return pool.map(work, range(4))")
+    "    pool = multiprocessing.get_context('fork').Pool(2)" "    results = pool.map(work, range(4))"
+    "    pool.close(); pool.join()" "    return results")
   (let ((result nil))
     (is (= 4 (count #\Newline (with-python-output (setf result (pycall "pool"))))))
     (is (equalp #(0 1 4 9) result))))
