@@ -2,9 +2,6 @@
 
 (in-package #:pyrite)
 
-(defvar *additional-init-codes* '()
-  "A list of strings of Python code that PYSTART executes, before any thread's call enters Python.")
-
 (defvar *disable-pystop* nil
   "When true, PYSTOP does nothing.")
 
@@ -19,6 +16,9 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (pyrite/port:define-global **python** nil "The PYTHON that was last loaded.")
 
 (defvar *start-lock* (bt:make-lock "Pyrite start"))
+
+(defvar *starting* nil
+  "True when this thread starts Python, which must not be begun again then.")
 
 (defmacro with-native-text ((pointer bytes text) &body body)
   "Bind POINTER and BYTES to TEXT in UTF-8."
@@ -39,8 +39,7 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
   (with-native-text (path path-bytes executable)
-    (with-native-text (code code-bytes (format nil "~{~A~%~}" (append (site-packages-code)
-                                                                     *additional-init-codes*)))
+    (with-native-text (code code-bytes (start-code))
       (cffi:with-foreign-pointer (options +start-options-size+)
         (setf (cffi:mem-ref options :size 0) +start-options-size+
               (cffi:mem-ref options :pointer +start-options-executable+) path
@@ -50,7 +49,10 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
               (cffi:mem-ref options :uint64 +start-options-flags+)
               (if pyrite/port:+uses-x87+ 0 +no-x87+))
         (check-status (%start options))
-        (watch-types)))))
+        (watch-types)
+        ;; When another thread stops Python meanwhile, who starts it again does that.
+        (let ((*starting* t))
+          (catch 'not-running (connect-streams)))))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -83,7 +85,9 @@ LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
 (defun python-start-if-not-alive ()
   "Start Python unless it runs. Every entry point does this."
   (unless (python-alive-p)
-    (pystart)))
+    (if *starting*
+        (throw 'not-running nil)
+        (pystart))))
 
 (defun pystop ()
   "Stop Python: empty __main__ and run Python's garbage collector.
@@ -91,7 +95,8 @@ LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
 Wrappers made before signal STALE-OBJECT when they are used. The next call starts Python afresh, at
 once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (unless (or *disable-pystop* (not (python-alive-p)))
-    (check-status (%stop)))
+    (unwind-protect (flush-python-output)
+      (check-status (%stop))))
   nil)
 
 (defun pyversion-info ()

@@ -32,6 +32,8 @@
    #:map-pyiterable #:do-pyiterable #:pyfor #:with-pycontext
    ;; Looking into objects
    #:pyhelp #:pymethod-list #:pyslot-list #:pytype-of #:pyisinstance
+   ;; Output
+   #:with-python-output #:with-python-error-output
    ;; Python's memory
    #:pyarray #:pyarray-p #:view-pyarray #:make-pyarray #:release-pyarray #:with-pyarray
    #:pyaref #:row-major-pyaref #:pyarray-element-type #:pyarray-dimensions #:pyarray-rank

@@ -13,9 +13,11 @@
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
+(defvar *worker* nil "Whether this thread is one of them.")
+
 (defun worker-p ()
   "True on a thread that answers."
-  (and (member (bt:current-thread) **workers** :test #'eq) t))
+  *worker*)
 
 (defconstant +patience+ 1000
   "How long a worker waits for a question, in milliseconds, until it goes if another one waits, too.")
@@ -44,7 +46,7 @@ true when that was done."
 
 (defun work ()
   "What a worker does: answer questions until it is not wanted any more."
-  (let ((worker (bt:current-thread)))
+  (let ((worker (bt:current-thread)) (*worker* t))
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))

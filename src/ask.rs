@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::{decode, dispatch, encode, release, thread};
+use crate::{decode, dispatch, encode, output, release, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -68,6 +68,7 @@ pub(crate) fn ask<'py>(
         let why = "this process was forked from one of another language, which is not in it";
         return Err(PyRuntimeError::new_err(why));
     }
+    output::flush(py).map_err(|fault| error(py, fault))?;
     let count = args.len() - 2 * nkwargs;
     let mut cells = encode::Arguments::new();
     let cells_at = cells

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::{kind, loan};
+use crate::{kind, loan, output};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -73,6 +73,7 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
         // pyo3 makes it at the first exception that it is given. If that is one of too deep a recursion,
         // making it fails, with an exception that it is given.
         py.get_type::<pyo3::panic::PanicException>();
+        output::add_types(&module)?;
         let module = module.into_ptr();
         *ROOTS.0.get() = Roots {
             character,

@@ -14,13 +14,15 @@ use crate::fault::{Fault, own};
 use crate::memory::Memory;
 use crate::release::{self, Debt};
 use crate::walk::{Frame, Path, container_tag};
-use crate::{numbers, objects, text, thread, types};
+use crate::{numbers, objects, output, text, thread, types};
 
 mod other;
 
 /// Write `object` to `out` as `flags` ask.
 #[inline]
 pub(crate) fn result(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Result<(), Fault> {
+    // When this fails there is no result yet that somebody would have to give back.
+    output::flush(object.py())?;
     if flags & (PYR_REMOTE | TYPED_FLAGS) != 0 {
         return uncommon(object, flags, out);
     }

@@ -2,8 +2,8 @@
 //!
 //! [`enter`] does what every call needs, in order: refuse when Python does not run, mask floating-point
 //! exceptions, attach the thread, pay some of the release queue's debts, run the body with panics
-//! caught, turn its failure into a status and a record, settle what was lent, detach, put the host's
-//! environment back.
+//! caught, turn its failure into a status and a record, settle what was lent, emit the
+//! output that waits, detach, put the host's environment back.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use crate::abi::*;
 use crate::api::python;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
-use crate::{interp, loan, release, thread};
+use crate::{interp, loan, output, release, thread};
 
 /// Run `body` attached to Python; every way out of it becomes a status.
 #[inline]
@@ -54,6 +54,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
         loan::settle(py, thread, lent);
     }
     thread.set_innermost(outer);
+    let status = output::flush_at_end(py, thread, status);
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();

@@ -28,6 +28,7 @@ mod names;
 mod ndarray;
 mod numbers;
 mod objects;
+mod output;
 mod release;
 mod slab;
 mod source;

@@ -35,6 +35,9 @@ pub(crate) struct Thread {
     result: Cell<*mut pyr_result>,
     /// How many entries of this thread, and functions of the host's that these called, run.
     entries: Cell<u32>,
+    /// Whether something sees to it that text which Python wrote on this thread does not wait longer than
+    /// the thread lasts.
+    watched: Cell<bool>,
     /// The host's floating-point environment, as the innermost entry found it.
     host_env: Cell<Option<FpEnv>>,
     /// Whether the thread is paying debts.
@@ -93,6 +96,7 @@ fn register() -> *const Thread {
         innermost: Cell::new(0),
         result: Cell::new(null_mut()),
         entries: Cell::new(0),
+        watched: Cell::new(false),
         host_env: Cell::new(None),
         paying: Cell::new(false),
         record: RefCell::default(),
@@ -239,6 +243,11 @@ impl Thread {
     /// Whether this thread is in a call of the host's, so that the host can run on it.
     pub(crate) fn is_inside(&self) -> bool {
         self.entries.get() > 0
+    }
+
+    /// Whether this was asked before: see [`Thread::watched`].
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.replace(true)
     }
 
     /// Run `function`, code of the host's that Python called: in the host's floating-point environment, and

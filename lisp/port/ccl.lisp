@@ -176,3 +176,12 @@
 (defun function-lambda-list (function)
   (multiple-value-bind (lambda-list type) (ccl:arglist function)
     (values lambda-list (and type t))))
+
+(defmacro with-unencodable-replaced (&body body)
+  ;; The encodings of CCL do so.
+  `(progn ,@body))
+
+(defun move-standard-stream (number descriptor)
+  "CCL's streams stay where they are."
+  (declare (ignore number descriptor))
+  nil)

@@ -183,3 +183,12 @@
 (defun function-lambda-list (function)
   (multiple-value-bind (lambda-list known) (ext:function-lambda-list function)
     (values lambda-list (and known t))))
+
+(defmacro with-unencodable-replaced (&body body)
+  `(handler-bind ((ext:stream-encoding-error (lambda (condition) (use-value #\? condition))))
+     ,@body))
+
+(defun move-standard-stream (number descriptor)
+  (ffi:c-inline ((if (= number 1) ext:+process-standard-output+ ext:+process-error-output+) descriptor)
+                (:object :int) :void
+                "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))

@@ -78,5 +78,10 @@
    ;; code with others, the global function of SYMBOL. An editor shows LAMBDA-LIST; DOCUMENTATION is a
    ;; string or NIL. (show-lambda-list SYMBOL LAMBDA-LIST): the same for a function of DEFUN.
    #:define-function #:show-lambda-list
+   ;; (with-unencodable-replaced . BODY): a character that a stream cannot encode is written as #\?.
+   #:with-unencodable-replaced
+   ;; (move-standard-stream NUMBER DESCRIPTOR): have the Lisp's own stream for the file descriptor NUMBER,
+   ;; 1 or 2, write to DESCRIPTOR, a duplicate that lasts until this is called again; NUMBER puts it back.
+   #:move-standard-stream
    ;; (generic-function-methods FUNCTION): the list of its methods.
    #:generic-function-methods))

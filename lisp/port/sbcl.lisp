@@ -220,3 +220,15 @@
   (pushnew function sb-ext:*exit-hooks*))
 
 (add-restart-hook 'forget-finalizers)
+
+(defmacro with-unencodable-replaced (&body body)
+  `(handler-bind ((sb-int:stream-encoding-error
+                    (lambda (condition)
+                      (let ((restart (find-restart 'sb-impl::output-replacement condition)))
+                        (when restart (invoke-restart restart #\?))))))
+     ,@body))
+
+(defun move-standard-stream (number descriptor)
+  (let ((stream (if (= number 1) sb-sys:*stdout* sb-sys:*stderr*)))
+    (when (typep stream 'sb-sys:fd-stream)
+      (setf (sb-impl::fd-stream-fd stream) descriptor))))
