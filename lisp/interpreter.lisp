@@ -10,15 +10,10 @@
 
 (defvar *start-lock* (bt:make-lock "Pyrite start"))
 
-(defmacro with-native-text ((pointer bytes text) &body body)
-  "Bind POINTER and BYTES to TEXT in UTF-8."
-  `(cffi:with-foreign-string ((,pointer ,bytes) ,text :encoding :utf-8 :null-terminated-p nil)
-     ,@body))
-
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
-  (with-native-text (path path-bytes executable)
-    (with-native-text (code code-bytes (format nil "~{~A~%~}" *additional-init-codes*))
+  (with-utf8 (path path-bytes executable)
+    (with-utf8 (code code-bytes (format nil "~{~A~%~}" *additional-init-codes*))
       (cffi:with-foreign-pointer (options +start-options-size+)
         (setf (cffi:mem-ref options :size 0) +start-options-size+
               (cffi:mem-ref options :pointer +start-options-executable+) path

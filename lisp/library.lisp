@@ -18,23 +18,27 @@
 (defmacro define-foreign (name c-name result (&rest parameters) documentation)
   "Define NAME as an inline function that calls C-NAME of libpyrite by its address.
 
-PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile. When the library is not loaded, a function
-that returns a :UINT32 status returns +NOT-RUNNING+."
-  (let ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters)))
+PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile; the function whose name has one more % is for
+where they do so already. When the library is not loaded, a function that returns a :UINT32 status returns
++NOT-RUNNING+."
+  (let ((address (intern (format nil "**~A**" name))) (deferred (intern (format nil "%~A" name)))
+        (names (mapcar #'first parameters)))
     `(progn
        (declaim (type (unsigned-byte 62) ,address))
        (pyrite/port:define-global ,address 0)
        (setf **functions** (acons ,c-name ',address (remove ,c-name **functions** :key #'first :test #'equal)))
-       (declaim (inline ,name))
-       (defun ,name ,names
+       (declaim (inline ,name ,deferred))
+       (defun ,deferred ,names
          ,documentation
          (if (zerop ,address)
              ,(if (eq result :void) nil '+not-running+)
-             (pyrite/port:without-interrupts
-               (cffi:foreign-funcall-pointer
-                (cffi:make-pointer ,address) ()
-                ,@(loop for (name type) in parameters append (list type name))
-                ,result)))))))
+             (cffi:foreign-funcall-pointer
+              (cffi:make-pointer ,address) ()
+              ,@(loop for (name type) in parameters append (list type name))
+              ,result)))
+       (defun ,name ,names
+         ,documentation
+         (pyrite/port:without-interrupts (,deferred ,@names))))))
 
 (defun dlopen (path)
   "Open the library at PATH; its handle as a pointer, or NIL and the reason."

@@ -40,6 +40,7 @@
                (:file "loans")
                (:file "decode")
                (:file "lispify")
+               (:file "crossing")
                (:file "call")
                (:file "workers")
                (:file "callbacks")
