@@ -69,6 +69,8 @@ calls might fail."
          (signal-host-error exception))
        (error (exception-class (failure-kind failure)) :type type :message message :value exception))
       (#.+stale-handle+ (fail-stale))
+      (#.+timed-out+
+       (fail 'python-timeout "Python code was ended: WITH-PYTHON-TIMEOUT allows it no more time."))
       ((#.+circular+ #.+too-deep+ #.+changed+ #.+invalid-text+ #.+invalid-array+ #.+invalid-tag+)
        (fail 'conversion-error "~A" message))
       ((#.+start-failed+ #.+unsupported-python+)

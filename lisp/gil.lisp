@@ -4,9 +4,17 @@
 
 (defun call-with-gil (function)
   "Call FUNCTION with the GIL held by this thread."
-  (check-status (call-when-running (lambda () (%gil-acquire))))
-  (unwind-protect (funcall function)
-    (%gil-release)))
+  (let ((held nil))
+    (pyrite/port:with-cleanup
+        (progn
+          (check-status (call-when-running
+                         (lambda ()
+                           (pyrite/port:without-interrupts
+                             (let ((status (%%gil-acquire)))
+                               (setf held (eql status +ok+))
+                               status)))))
+          (funcall function))
+      (when held (%gil-release)))))
 
 (defmacro with-python-gil (&body body)
   "Evaluate BODY with the GIL held: the calls in it are cheaper, those of other threads wait.

@@ -21,7 +21,7 @@
               (cffi:mem-ref options :pointer +start-options-code+) code
               (cffi:mem-ref options :size (+ +start-options-code+ 8)) code-bytes
               (cffi:mem-ref options :uint64 +start-options-flags+)
-              (if pyrite/port:+uses-x87+ 0 +no-x87+))
+              (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+)))
         (check-status (%start options))
         (watch-types)))))
 

@@ -42,14 +42,16 @@ where they do so already. When the library is not loaded, a function that return
 
 (defun dlopen (path)
   "Open the library at PATH; its handle as a pointer, or NIL and the reason."
-  (let ((handle (cffi:foreign-funcall "dlopen" :string path :int +rtld-now-global+ :pointer)))
-    (if (cffi:null-pointer-p handle)
-        (values nil (cffi:foreign-funcall "dlerror" :string))
-        handle)))
+  (pyrite/port:without-interrupts
+    (let ((handle (cffi:foreign-funcall "dlopen" :string path :int +rtld-now-global+ :pointer)))
+      (if (cffi:null-pointer-p handle)
+          (values nil (cffi:foreign-funcall "dlerror" :string))
+          handle))))
 
 (defun dlsym (handle name)
   "The address of NAME in the library HANDLE; 0 when it is not there."
-  (cffi:pointer-address (cffi:foreign-funcall "dlsym" :pointer handle :string name :pointer)))
+  (cffi:pointer-address (pyrite/port:without-interrupts
+                          (cffi:foreign-funcall "dlsym" :pointer handle :string name :pointer))))
 
 (defun checkout ()
   "The folder that holds the crate and the Lisp system, or NIL when they are not together."

@@ -37,7 +37,7 @@
    ;; Names
    #:pythonize-name #:lispify-name
    ;; Threads
-   #:with-python-gil #:with-float-traps-masked
+   #:with-python-gil #:with-float-traps-masked #:with-python-timeout
    ;; Conditions
    #:pyerror #:pyerror-type #:pyerror-message #:pyerror-value #:pyerror-traceback
    #:pyerror-cause #:pyerror-notes
@@ -66,4 +66,4 @@
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:conversion-error-place
    #:malformed-keywords #:malformed-chain #:malformed-slice
-   #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error))
+   #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error #:python-timeout))

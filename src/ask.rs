@@ -10,7 +10,7 @@ use pyo3::{Bound, ffi};
 use crate::abi::*;
 use crate::fault::{Fault, own};
 use crate::fpenv::FpEnv;
-use crate::{decode, dispatch, encode, thread};
+use crate::{decode, dispatch, encode, interrupt, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -93,14 +93,17 @@ pub(crate) fn ask<'py>(
         nkwargs: nkwargs as u32,
         reply: &raw mut reply,
     };
-    // SAFETY: attached, and again afterwards.
-    let answered = unsafe {
-        let state = ffi::PyEval_SaveThread();
-        let answered = put(&question, host);
-        ffi::PyEval_RestoreThread(state);
-        answered
-    };
+    let answered = interrupt::asking(py, thread::current(), || {
+        // SAFETY: attached, and again afterwards.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            let answered = put(&question, host);
+            ffi::PyEval_RestoreThread(state);
+            answered
+        }
+    });
     drop(cells);
+    let answered = answered.map_err(|()| PyErr::fetch(py))?;
     answer(py, answered, &reply, &value)
 }
 

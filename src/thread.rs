@@ -7,15 +7,16 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
 
-use crate::abi::{pyr_loan, pyr_result};
+use crate::abi::{pyr_loan, pyr_result, pyr_status};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
+use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
@@ -33,8 +34,9 @@ pub(crate) struct Thread {
     innermost: Cell<usize>,
     /// The result of the innermost entry, once it is whole, if it names something that the entry lent.
     result: Cell<*mut pyr_result>,
-    /// How many entries of this thread run, one inside another.
-    entries: Cell<u32>,
+    /// How many entries of this thread run, and whether they are to stop.
+    pub(crate) interruption: Interruption,
+    pthread: libc::pthread_t,
     /// The host's floating-point environment, as the last entry found it.
     host_env: Cell<Option<FpEnv>>,
     /// The last failure.
@@ -82,15 +84,27 @@ fn register() -> *const Thread {
         lent: RefCell::default(),
         innermost: Cell::new(0),
         result: Cell::new(null_mut()),
-        entries: Cell::new(0),
+        interruption: Interruption::default(),
+        // SAFETY: may be called at any time.
+        pthread: unsafe { libc::pthread_self() },
         host_env: Cell::new(None),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
     unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
     CURRENT.set(thread);
+    // SAFETY: made above.
+    interrupt::add_thread(NonNull::from(unsafe { &*thread }));
     fpenv::settle_thread();
     thread
+}
+
+/// The calling thread's entry, if it has one: for signal handlers, which may come before a thread-local is
+/// there.
+pub(crate) fn of_handler() -> Option<&'static Thread> {
+    let key = LazyLock::get(&EXIT_KEY)?;
+    // SAFETY: reads; the value is the thread's entry, or NULL.
+    unsafe { libc::pthread_getspecific(*key).cast::<Thread>().as_ref() }
 }
 
 /// The key under which Python keeps each thread's state, once it was found.
@@ -186,6 +200,7 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe { ffi::PyEval_SaveThread() });
+        self.interruption.set_main();
     }
 
     /// Hold the GIL until [`Thread::release_hold`], over many entries.
@@ -212,19 +227,23 @@ impl Thread {
     /// Note that an entry begins, from a host whose floating-point environment is `host`.
     #[inline]
     pub(crate) fn begin(&self, host: FpEnv) {
-        self.entries.set(self.entries.get() + 1);
+        self.interruption.begin();
         self.host_env.set(Some(host));
     }
 
-    /// Note that an entry is over.
-    #[inline]
-    pub(crate) fn end(&self) {
-        self.entries.set(self.entries.get() - 1);
+    /// The number by which other threads of the host ask it to stop.
+    pub(crate) fn id(&self) -> u64 {
+        self.pthread as u64
+    }
+
+    /// The C library's name of the thread.
+    pub(crate) fn pthread(&self) -> libc::pthread_t {
+        self.pthread
     }
 
     /// Whether this thread is in a call of the host's, so that the host can run on it.
     pub(crate) fn is_inside(&self) -> bool {
-        self.entries.get() > 0
+        self.interruption.is_inside()
     }
 
     /// Put the host's floating-point environment back, for code of the host's that Python called.
@@ -290,6 +309,11 @@ impl Thread {
         self.record.borrow()
     }
 
+    /// Have what was remembered last be of `status`.
+    pub(crate) fn set_record_status(&self, status: pyr_status) {
+        self.record.borrow_mut().status = status;
+    }
+
     /// Take what was remembered last.
     pub(crate) fn take_record(&self) -> Record {
         self.record.take()
@@ -315,6 +339,7 @@ pub(crate) fn give_back(thread: *mut c_void) {
     CURRENT.set(null());
     // SAFETY: the key's values come from `register`, and the destructor runs once per value.
     let thread = unsafe { Box::from_raw(thread) };
+    interrupt::remove_thread(NonNull::from(&*thread));
     thread.remember(Record::default());
     let state = thread.state.get();
     if !thread.owned.get() || !python::is_running() {

@@ -138,7 +138,7 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'
             ));
         }
         let options = &*options;
-        super::check_flags(options.flags, PYR_NO_X87)?;
+        super::check_flags(options.flags, PYR_NO_X87 | PYR_KEEP_SIGNALS)?;
         super::check_flags(options.reserved, 0)?;
         let executable = slice(
             options.executable,

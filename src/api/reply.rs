@@ -18,7 +18,7 @@ use crate::{ask, bridge, decode, dispatch, guard, text};
 /// may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pyr_reply_value(reply: *mut pyr_reply, value: *const pyr_value) -> pyr_status {
-    guard::enter(|py| {
+    guard::enter_late(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, value) = unsafe { (place(reply, "the reply")?, cell(value, "the value")?) };
         ask::reply_with(reply, decode::value(py, value)?, false);
@@ -33,7 +33,7 @@ pub unsafe extern "C" fn pyr_reply_value(reply: *mut pyr_reply, value: *const py
 /// As for `pyr_reply_value`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pyr_reply_raise(reply: *mut pyr_reply, exception: *const pyr_value) -> pyr_status {
-    guard::enter(|py| {
+    guard::enter_late(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, exception) = unsafe { (place(reply, "the reply")?, cell(exception, "the exception")?) };
         let exception = bridge::call(py, "exception", (decode::value(py, exception)?,))?;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn pyr_reply_fail(
     payload: *const pyr_value,
     unwind: i32,
 ) -> pyr_status {
-    guard::enter(|py| {
+    guard::enter_late(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, message) = unsafe { (place(reply, "the reply")?, cell(message, "the message")?) };
         let message = text::to_python(py, text::checked(message)?)?;
