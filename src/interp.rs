@@ -112,7 +112,13 @@ fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
         signals::take_interrupt();
     }
     host.restore();
-    started.and_then(|()| if signals::are_kept() { interrupt::prepare() } else { Ok(()) })
+    started.and_then(|()| {
+        if signals::are_kept() {
+            interrupt::prepare()
+        } else {
+            Ok(())
+        }
+    })
 }
 
 /// Load the bridge, with the GIL that initialisation left held or that is taken now. The signals of
@@ -122,7 +128,8 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
     let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
-    let started = bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
+    let started =
+        bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
     let started = started.map_err(|fault| {
         let record = Record::of(py, fault);
         Record {

@@ -7,7 +7,8 @@
 //! the next one.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,18 +80,19 @@ impl Interruption {
         self.requested.load(Relaxed) & BY_LIMIT != 0
     }
 
-    /// Note that the thread is the one that started Python.
-    pub(crate) fn set_main(&self) {
-        self.main.store(true, Relaxed);
+    /// Whether the thread is the one that started Python.
+    pub(crate) fn is_main(&self) -> bool {
+        self.main.load(Relaxed)
     }
 
-    /// What a handler of SIGINT does on the thread: false when the signal is the host's.
-    pub(crate) fn take_signal(&self) -> bool {
+    /// What a handler of SIGINT does for the thread, the calling one if `here`: false when the signal is the
+    /// host's.
+    fn take_signal(&self, here: bool) -> bool {
         if !self.is_in_python() {
             return false;
         }
         self.requested.fetch_or(BY_SIGNAL, Relaxed);
-        if self.main.load(Relaxed) {
+        if here && self.main.load(Relaxed) {
             self.delivered.store(true, Relaxed);
             // SAFETY: made for signal handlers.
             unsafe { ffi::PyErr_SetInterrupt() };
@@ -98,6 +100,26 @@ impl Interruption {
         helper::wake();
         true
     }
+}
+
+/// What a handler of SIGINT does: false when the signal is the host's. One that was sent to the `process`
+/// may come to any thread, though it rarely comes to another than the main one.
+pub(crate) fn take_signal(process: bool) -> bool {
+    if thread::of_handler().is_some_and(|thread| thread.interruption.take_signal(true)) {
+        return true;
+    }
+    // SAFETY: the entry of the main thread is never freed.
+    let main = unsafe { MAIN.load(Acquire).as_ref() };
+    process && main.is_some_and(|main| main.interruption.take_signal(false))
+}
+
+/// The thread that started Python, once it did.
+static MAIN: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Note that `thread` is the one that started Python. It is to be kept.
+pub(crate) fn set_main(thread: &Thread) {
+    thread.interruption.main.store(true, Relaxed);
+    MAIN.store(std::ptr::from_ref(thread).cast_mut(), Release);
 }
 
 /// A thread that others may ask to stop.
@@ -188,7 +210,10 @@ pub(crate) fn interrupt(id: u64) -> Result<bool, Record> {
 /// Have the Python code of this thread end when `patience` is over; the limit's id.
 pub(crate) fn limit(patience: Duration) -> Result<u64, Record> {
     if dispatch::is_forked() {
-        return Err(Record::plain(PYR_NOT_RUNNING, "this process was forked: it has no limits"));
+        return Err(Record::plain(
+            PYR_NOT_RUNNING,
+            "this process was forked: it has no limits",
+        ));
     }
     helper::start()?;
     let thread = Listed(NonNull::from(thread::current()));
@@ -220,8 +245,16 @@ pub(crate) fn end_limit(id: u64) -> bool {
     state
         .limits
         .retain(|limit| limit.id != id || limit.thread != thread);
-    if !state.limits.iter().any(|limit| limit.thread == thread && limit.over) {
-        thread.thread().interruption.requested.fetch_and(!BY_LIMIT, Relaxed);
+    if !state
+        .limits
+        .iter()
+        .any(|limit| limit.thread == thread && limit.over)
+    {
+        thread
+            .thread()
+            .interruption
+            .requested
+            .fetch_and(!BY_LIMIT, Relaxed);
     }
     state.limits.len() != before
 }
@@ -258,7 +291,7 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
 fn take_back(py: Python<'_>, interruption: &Interruption) -> bool {
     // SAFETY: attached; no exception is set.
     let raised = unsafe {
-        if interruption.main.load(Relaxed) {
+        if interruption.is_main() {
             ffi::PyErr_CheckSignals() < 0
         } else {
             // Any code of Python's finds it.
@@ -287,7 +320,7 @@ pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce()
 
 /// Raise what Python was told and has not raised yet; whether there is something.
 fn raise(py: Python<'_>, interruption: &Interruption) -> bool {
-    if interruption.main.load(Relaxed) {
+    if interruption.is_main() {
         // SAFETY: attached.
         return unsafe { ffi::PyErr_CheckSignals() } < 0;
     }

@@ -47,7 +47,9 @@ impl Handlers {
             stack
         };
         Self {
-            actions: (1..32).filter_map(|signal| Some((signal, action(signal)?))).collect(),
+            actions: (1..32)
+                .filter_map(|signal| Some((signal, action(signal)?)))
+                .collect(),
             stack,
         }
     }

@@ -200,7 +200,7 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe { ffi::PyEval_SaveThread() });
-        self.interruption.set_main();
+        interrupt::set_main(self);
     }
 
     /// Hold the GIL until [`Thread::release_hold`], over many entries.
@@ -331,6 +331,23 @@ impl Thread {
             release::push(Debt::Object(ObjectPointer(exception.as_ptr())));
         }
     }
+
+    /// Delete the thread state of this thread, which ends.
+    fn give_back_state(&self) {
+        let state = self.state.get();
+        // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
+        // release the GIL; PyGILState_Release would abort here.
+        unsafe {
+            if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
+                libc::pthread_setspecific(key, state.cast());
+            }
+            if !self.is_attached() {
+                ffi::PyEval_RestoreThread(state);
+            }
+            ffi::PyThreadState_Clear(state);
+            python::delete_current_thread_state();
+        }
+    }
 }
 
 /// Give back what `thread`, which is ending, kept. Called by its pthread-key destructor.
@@ -341,20 +358,10 @@ pub(crate) fn give_back(thread: *mut c_void) {
     let thread = unsafe { Box::from_raw(thread) };
     interrupt::remove_thread(NonNull::from(&*thread));
     thread.remember(Record::default());
-    let state = thread.state.get();
-    if !thread.owned.get() || !python::is_running() {
-        return;
+    if thread.owned.get() && python::is_running() {
+        thread.give_back_state();
     }
-    // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
-    // release the GIL; PyGILState_Release would abort here.
-    unsafe {
-        if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
-            libc::pthread_setspecific(key, state.cast());
-        }
-        if !thread.is_attached() {
-            ffi::PyEval_RestoreThread(state);
-        }
-        ffi::PyThreadState_Clear(state);
-        python::delete_current_thread_state();
+    if thread.interruption.is_main() {
+        Box::leak(thread);
     }
 }

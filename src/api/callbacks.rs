@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::fpenv::FpEnv;
-use crate::{dispatch, signals, thread};
+use crate::{dispatch, interrupt, signals, thread};
 
 /// The pthread-key destructor of a thread that entered Python.
 ///
@@ -17,13 +17,17 @@ pub(crate) unsafe extern "C" fn thread_exit(value: *mut c_void) {
     host.restore();
 }
 
+/// The code of signals that were sent to one thread.
+const SI_TKILL: i32 = -6;
+
 /// The handler of SIGINT where signals are kept the host's.
 ///
 /// # Safety
 /// Called by the system.
 pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    let in_python = thread::of_handler().is_some_and(|thread| thread.interruption.take_signal());
-    if !in_python {
+    // SAFETY: the system gives it.
+    let process = unsafe { info.as_ref() }.is_none_or(|info| info.si_code != SI_TKILL);
+    if !interrupt::take_signal(process) {
         // SAFETY: the arguments are the handler's. The host may go on elsewhere and not return.
         unsafe { signals::pass_on(signal, info, context) };
     }

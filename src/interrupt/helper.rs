@@ -19,7 +19,12 @@ static PIPE: OnceLock<Option<[i32; 2]>> = OnceLock::new();
 
 /// Have the thread run.
 pub(crate) fn start() -> Result<(), Record> {
-    let failed = || Record::plain(PYR_START_FAILED, "the thread that interrupts Python cannot be made");
+    let failed = || {
+        Record::plain(
+            PYR_START_FAILED,
+            "the thread that interrupts Python cannot be made",
+        )
+    };
     PIPE.get_or_init(make).map(drop).ok_or_else(failed)
 }
 
@@ -111,7 +116,7 @@ impl State {
     /// Have those that sleep in the kernel look for what they were told. Only Python's main thread does so.
     fn wake_sleepers(&self) {
         for listed in self.threads.iter().filter(|listed| is_wanted(listed)) {
-            if listed.thread().interruption.main.load(Relaxed) {
+            if listed.thread().interruption.is_main() {
                 signals::send_wake(listed.thread().pthread());
             }
         }
@@ -134,7 +139,7 @@ fn deliver_requests() {
         }
         // SAFETY: attached.
         unsafe {
-            if thread.interruption.main.load(Relaxed) {
+            if thread.interruption.is_main() {
                 ffi::PyErr_SetInterrupt();
             } else {
                 ffi::PyThreadState_SetAsyncExc(thread.pthread() as _, ffi::PyExc_KeyboardInterrupt);
