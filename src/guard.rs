@@ -23,7 +23,7 @@ pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
     }
     let thread = thread::current();
     if thread.interruption.is_late() {
-        return fail(interrupt::late(thread));
+        return fail(interrupt::fail_late(thread));
     }
     enter_unchecked(body)
 }

@@ -278,7 +278,8 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
         return (status, forward);
     }
     if stopped && !forward {
-        thread.set_record_status(PYR_TIMED_OUT);
+        // The exception, which has the frames with all that they refer to, is of no use any more.
+        thread.remember(late());
         return (PYR_TIMED_OUT, false);
     }
     if pending || forward {
@@ -330,7 +331,11 @@ fn raise(py: Python<'_>, interruption: &Interruption) -> bool {
 
 /// Fail of a limit that is over before anything was called.
 #[cold]
-pub(crate) fn late(thread: &Thread) -> Record {
+pub(crate) fn fail_late(thread: &Thread) -> Record {
     thread.interruption.requested.fetch_and(!BY_LIMIT, Relaxed);
+    late()
+}
+
+fn late() -> Record {
     Record::plain(PYR_TIMED_OUT, "the limit of time is over")
 }

@@ -12,7 +12,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
 
-use crate::abi::{pyr_loan, pyr_result, pyr_status};
+use crate::abi::{pyr_loan, pyr_result};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
@@ -307,11 +307,6 @@ impl Thread {
     /// What was remembered last.
     pub(crate) fn record(&self) -> Ref<'_, Record> {
         self.record.borrow()
-    }
-
-    /// Have what was remembered last be of `status`.
-    pub(crate) fn set_record_status(&self, status: pyr_status) {
-        self.record.borrow_mut().status = status;
     }
 
     /// Take what was remembered last.

@@ -176,7 +176,8 @@ fn what_python_code_takes_is_taken_back() {
         int(1)
     );
     assert_eq!(CALLS.load(SeqCst), 2);
-    host.exec("signal.signal(signal.SIGINT, before)").expect("the one before");
+    host.exec("signal.signal(signal.SIGINT, before)")
+        .expect("the one before");
     interrupt_soon();
     is_interrupted(ends_early(|| host.eval("time.sleep(30)")));
 }
@@ -193,7 +194,10 @@ fn vital_signals_stay_the_host_s() {
     )
     .expect("warnings");
     assert_eq!(host.eval("len(told)").expect("a number"), int(3));
-    assert_eq!(host.eval("faulthandler.is_enabled()").expect("a bool"), false.into());
+    assert_eq!(
+        host.eval("faulthandler.is_enabled()").expect("a bool"),
+        false.into()
+    );
     // SAFETY: a signal that is handled.
     unsafe { libc::raise(libc::SIGUSR2) };
     assert_eq!(CALLS.load(SeqCst), 1);
@@ -250,7 +254,10 @@ fn a_limit_that_is_over_fails_the_next_call() {
     assert_eq!(end(host, late), PYR_OK);
     assert_eq!(host.eval("1 + 1").expect("a number"), int(2));
     // SAFETY: NULL is refused.
-    assert_eq!(unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) }, PYR_NULL_ARGUMENT);
+    assert_eq!(
+        unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) },
+        PYR_NULL_ARGUMENT
+    );
 }
 
 fn a_thread_interrupts_another() {
