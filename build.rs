@@ -33,6 +33,7 @@ fn main() {
         "api/loan",
         "api/reply",
         "api/types",
+        "api/interrupt",
         "api/error",
     ] {
         builder = builder.with_src(root.join("src").join(source).with_extension("rs"));

@@ -83,6 +83,22 @@
 #define PYR_NO_X87 1
 
 /**
+ * Flag for the `pyr_start` that starts Python: signals are the host's, but SIGINT ends Python code.
+ *
+ * A SIGINT that comes to a thread while it is in Python raises KeyboardInterrupt there, or does what Python
+ * code asked for by `signal.signal`; the call returns `PYR_PYTHON_ERROR`, and then the function that the
+ * host has for SIGINT, if any, is called, once. If the call was over first, it returns its result, and the
+ * function is called all the same. A SIGINT that comes to a thread that is not in Python, or in code of the
+ * host's that Python called, does what it did before. On the thread that started Python, sleeping and
+ * waiting end at once; on others at their end, as do long computations in C on any. Without effect on an
+ * interpreter that somebody else started.
+ *
+ * Python code cannot take the signals on which memory faults and the host's collector depend, if the host
+ * has functions for them: `signal.signal`, `faulthandler.enable` and `faulthandler.register` warn instead.
+ */
+#define PYR_KEEP_SIGNALS 2
+
+/**
  * Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
  */
 #define PYR_REMOTE 1
@@ -504,7 +520,7 @@ typedef struct pyr_start_options {
      */
     size_t code_length;
     /**
-     * `PYR_NO_X87` or 0.
+     * `PYR_NO_X87` and `PYR_KEEP_SIGNALS`, or 0.
      */
     uint32_t flags;
     /**
@@ -1037,6 +1053,11 @@ typedef struct pyr_error {
 #define PYR_INVALID_FLAGS 18
 
 /**
+ * A limit of time (see `pyr_limit`) was over: Python code was ended by a KeyboardInterrupt, or not begun.
+ */
+#define PYR_TIMED_OUT 19
+
+/**
  * Python's `None`.
  */
 #define PYR_NONE 1
@@ -1316,7 +1337,7 @@ size_t pyr_layout(uint32_t *numbers,
  * libpython must be loaded already, with global visibility: either the program is linked to it, or it
  * was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
  * `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
- * left as they are. Any thread may call this; several at once start one interpreter. When Python runs
+ * left as they are, but for that of SIGINT where `PYR_KEEP_SIGNALS` asks for it. Any thread may call this; several at once start one interpreter. When Python runs
  * already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
  * inside Python's own start, CPython may refuse to be started again in the same process.
  *
@@ -1813,6 +1834,50 @@ pyr_status pyr_serve_wake(void);
 pyr_status pyr_watch_type(const uint8_t *name,
                           size_t length,
                           uint32_t number);
+
+/**
+ * The number of the calling thread for `pyr_interrupt`: never 0, and good until the thread ends.
+ */
+uint64_t pyr_thread_id(void);
+
+/**
+ * Raise KeyboardInterrupt in the Python code that a thread of the host's runs, soon. Any thread may call
+ * this.
+ *
+ * `thread` is what `pyr_thread_id` gave there; 1 is written to `interrupted` when it was in Python, else 0,
+ * and nothing happens. Code of the host's that Python called is not Python. Python code may catch the
+ * exception; else the call returns `PYR_PYTHON_ERROR`, with the kind `PYR_KIND_KEYBOARD_INTERRUPT`. When the
+ * call is over first, that is the end of it. Sleeping and waiting end at once on the thread that started
+ * Python, elsewhere they, as long computations in C everywhere, come to their own end first.
+ *
+ * Returns `PYR_OK`, or `PYR_START_FAILED` when there are not even the means for one thread.
+ *
+ * Requires: `interrupted` points to a writable number, or is NULL.
+ */
+pyr_status pyr_interrupt(uint64_t thread,
+                         int32_t *interrupted);
+
+/**
+ * Have Python code of this thread end when `milliseconds` are over, until `pyr_limit_end` of the id that is
+ * written to `limit`.
+ *
+ * What runs then gets a KeyboardInterrupt, as by `pyr_interrupt`, and the call returns `PYR_TIMED_OUT`; if
+ * nothing runs then, or the call is over first, the next call returns that at once. Later calls, which may
+ * be needed to clean up, and code that has caught the exception, get a second, and so on. Limits nest; those
+ * of a thread that ends are over. Python need not run.
+ *
+ * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_NOT_RUNNING` in a forked process, or `PYR_START_FAILED` as
+ * `pyr_interrupt` does.
+ *
+ * Requires: `limit` points to a writable number, or is NULL.
+ */
+pyr_status pyr_limit(uint64_t milliseconds,
+                     uint64_t *limit);
+
+/**
+ * Take a limit of this thread back. Returns `PYR_OK`, or `PYR_INVALID_HANDLE` when it has no such limit.
+ */
+pyr_status pyr_limit_end(uint64_t limit);
 
 /**
  * What went wrong in the last failing call of this thread.

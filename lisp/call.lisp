@@ -2,83 +2,6 @@
 
 (in-package #:pyrite)
 
-(declaim (inline result-flags))
-(defun result-flags ()
-  (if *remote-objects* (logior +remote+ +as-ucs4+) *conversion-flags*))
-
-(declaim (inline take-result))
-(defun take-result (result)
-  "The value of the result at the address RESULT, whose memory is freed."
-  (declare (type address result))
-  (if (or *lispifiers* (/= *conversion-flags* +as-ucs4+))
-      (take-lispified result)
-      (take-default result)))
-
-(declaim (inline take-temporary))
-(defun take-temporary (result)
-  "The handle in the result at the address RESULT, which was asked for with +REMOTE+, as a TEMPORARY."
-  (make-temporary (logand (cell-word result) (1- (ash 1 62)))))
-
-(defmacro with-crossing ((frame &optional (take 'take-result)) &body body)
-  "BODY writes to FRAME and returns the status of the crossing; its result is returned, as TAKE gives it.
-
-When Python does not run or a name is not known to it, which both are found out by crossing, that is
-mended and BODY evaluated again."
-  (let ((status (gensym "STATUS")) (value (gensym "VALUE")))
-    `(loop
-       (multiple-value-bind (,status ,value)
-           (with-frame (,frame)
-             (let ((,status (progn ,@body)))
-               (declare (type (unsigned-byte 32) ,status))
-               (values ,status (when (eql ,status +ok+) (,take (frame-result ,frame))))))
-         (if (eql ,status +ok+)
-             (return ,value)
-             (recover ,status))))))
-
-(defmacro with-command ((frame) &body body)
-  "As WITH-CROSSING, for a function without a result."
-  (let ((status (gensym "STATUS")))
-    `(loop
-       (let ((,status (with-frame (,frame) ,@body)))
-         (if (eql ,status +ok+)
-             (return nil)
-             (recover ,status))))))
-
-(defun recover (status)
-  "Return when the call that returned STATUS should be made again, else signal its condition."
-  (case status
-    (#.+not-running+ (python-start-if-not-alive))
-    (#.+invalid-name+ (forget-name-numbers))
-    (t (signal-status status))))
-
-(defun forget-name-numbers ()
-  "Have every name prepared anew: the numbers were another process's."
-  (bt:with-lock-held (*names-lock*)
-    (maphash (lambda (text name)
-               (declare (ignore text))
-               (setf (name-number name) 0))
-             *names*)))
-
-(defmacro try-crossing ((result cells) writes call)
-  "Cross with CALL if WRITES, which writes at most +QUICK-CELLS+ cells at CELLS, returns true.
-
-The quick way, for arguments that need no memory but their cells: nothing is set up that would have to
-be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSING must be used."
-  (let ((memory (gensym "MEMORY")))
-    `(cffi:with-foreign-pointer (,memory ,(+ +result-size+ (* +value-size+ +quick-cells+)))
-       (let* ((,result (cffi:pointer-address ,memory)) (,cells (+ ,result +result-size+)))
-         (declare (type address ,result ,cells))
-         (if ,writes
-             (finish-crossing ,call ,result)
-             (values nil nil))))))
-
-(declaim (inline finish-crossing))
-(defun finish-crossing (status result)
-  (declare (type (unsigned-byte 32) status))
-  (cond ((eql status +ok+) (values (take-result result) t))
-        ((or (eql status +not-running+) (eql status +invalid-name+)) (values nil nil))
-        (t (signal-status status))))
-
 (defmacro with-encoded ((frame &rest bindings) &body body)
   "Bind each variable of BINDINGS, (VARIABLE FUNCTION VALUE), to a pointer to a cell that FUNCTION
 wrote VALUE to."
@@ -178,7 +101,8 @@ NIL when there are too many, one needs memory, or they are malformed."
   "Write CALLABLE and ARGUMENTS to FRAME and call; the status."
   (with-encoded (frame (callable encode-callable callable))
     (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
-      (%call callable (pointer cells) positional keywords flags (pointer (frame-result frame))))))
+      (crossed (frame)
+        (%%call callable (pointer cells) positional keywords flags (pointer (frame-result frame)))))))
 
 (defun call-python (callable arguments)
   "Call CALLABLE, a NAME or anything PYCALL takes, with the list ARGUMENTS."
@@ -200,7 +124,7 @@ NIL when there are too many, one needs memory, or they are malformed."
                       keywords keyword-count)
                 (write-cell cells +name+ 0 (name-number name))
                 t))
-          (%call (pointer cells) (pointer (+ cells +value-size+)) positional keywords
+          (%%call (pointer cells) (pointer (+ cells +value-size+)) positional keywords
                  (result-flags) (pointer result)))
       (if done value (call-python name arguments)))))
 
@@ -230,8 +154,9 @@ called. Starts Python when it does not run."
   "Write OBJECT, METHOD and ARGUMENTS to FRAME and call; the status."
   (with-encoded (frame (object encode object) (method encode-name-designator method))
     (multiple-value-bind (cells positional keywords) (encode-arguments arguments frame)
-      (%call-method object method (pointer cells) positional keywords flags
-                    (pointer (frame-result frame))))))
+      (crossed (frame)
+        (%%call-method object method (pointer cells) positional keywords flags
+                      (pointer (frame-result frame)))))))
 
 (defun invoke-method (object method arguments)
   "Call METHOD, a NAME or a name designator, of OBJECT with the list ARGUMENTS."
@@ -264,7 +189,7 @@ OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and cond
                       keywords keyword-count)
                 (write-cell (+ cells +value-size+) +name+ 0 (name-number name))
                 t))
-          (%call-method (pointer cells) (pointer (+ cells +value-size+))
+          (%%call-method (pointer cells) (pointer (+ cells +value-size+))
                         (pointer (+ cells (* 2 +value-size+))) positional keywords
                         (result-flags) (pointer result)))
       (if done value (invoke-method object name args)))))
@@ -274,7 +199,7 @@ OBJECT is any value: a PYOBJECT-WRAPPER, or one that is converted. ARGS and cond
 (defun cross-to-value (name frame flags)
   "Write NAME to FRAME and ask for its value; the status."
   (with-encoded (frame (name encode-name-designator name))
-    (%get name flags (pointer (frame-result frame)))))
+    (crossed (frame) (%%get name flags (pointer (frame-result frame))))))
 
 (defun pyvalue (python-name-or-variable)
   "The value of the dotted name PYTHON-NAME-OR-VARIABLE, a string or symbol, converted to Lisp.
@@ -296,20 +221,20 @@ expression. A PYOBJECT-WRAPPER gives the value of its object. Signals PYERROR wh
   (multiple-value-bind (value done)
       (try-crossing (result cells)
           (progn (write-cell cells +name+ 0 (name-number name)) t)
-        (%get (pointer cells) (result-flags) (pointer result)))
+        (%%get (pointer cells) (result-flags) (pointer result)))
     (if done value (pyvalue name))))
 
 (defun (setf pyvalue) (new-value python-name)
   "Set the global PYTHON-NAME of __main__, or the last attribute of a dotted name, to NEW-VALUE."
   (with-command (frame)
     (with-encoded (frame (name encode-name-designator python-name) (value encode new-value))
-      (%set name value)))
+      (crossed (frame) (%%set name value))))
   new-value)
 
 (defun cross-to-slot (object name frame flags)
   "Write OBJECT and NAME to FRAME and ask for the attribute; the status."
   (with-encoded (frame (object encode object) (name encode-name-designator name))
-    (%getattr object name flags (pointer (frame-result frame)))))
+    (crossed (frame) (%%getattr object name flags (pointer (frame-result frame))))))
 
 (defun pyslot-value (object slot-name)
   "The attribute SLOT-NAME, a string or symbol, of OBJECT, converted to Lisp.
@@ -333,7 +258,7 @@ Signals PYERROR when there is none."
           (when (encode-immediate object cells)
             (write-cell (+ cells +value-size+) +name+ 0 (name-number name))
             t)
-        (%getattr (pointer cells) (pointer (+ cells +value-size+)) (result-flags) (pointer result)))
+        (%%getattr (pointer cells) (pointer (+ cells +value-size+)) (result-flags) (pointer result)))
     (if done value (pyslot-value object name))))
 
 (defun (setf pyslot-value) (new-value object slot-name)
@@ -341,7 +266,7 @@ Signals PYERROR when there is none."
   (with-command (frame)
     (with-encoded (frame (object encode object) (name encode-name-designator slot-name)
                          (value encode new-value))
-      (%setattr object name value)))
+      (crossed (frame) (%%setattr object name value))))
   new-value)
 
 ;;; Keeping results in Python
@@ -355,13 +280,14 @@ Signals PYERROR when there is none."
                    *conversion-flags*)))
     (with-crossing (frame)
       (with-encoded (frame (value encode value))
-        (%convert value flags (pointer (frame-result frame)))))))
+        (crossed (frame) (%%convert value flags (pointer (frame-result frame))))))))
 
 (defun python-object (value)
   "VALUE as an object of Python's, whatever it is."
-  (with-crossing (frame take-default)
+  (with-crossing (frame #'take-default)
     (with-encoded (frame (value encode value))
-      (%convert value (logior +remote+ +as-ucs4+) (pointer (frame-result frame))))))
+      (crossed (frame)
+        (%%convert value (logior +remote+ +as-ucs4+) (pointer (frame-result frame)))))))
 
 (defmacro with-remote-objects (&body body)
   "Evaluate BODY with every result of a call a PYOBJECT-WRAPPER: values stay in Python.
@@ -391,5 +317,5 @@ This holds for the calling thread."
       (cffi:with-foreign-object (same :int32)
         (with-command (frame)
           (with-encoded (frame (left encode o1) (right encode o2))
-            (%is left right same)))
+            (crossed (frame) (%%is left right same))))
         (= 1 (cffi:mem-ref same :int32)))))

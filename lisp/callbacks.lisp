@@ -201,7 +201,7 @@ what goes on with that, or NIL."
 
 (defun make-host ()
   "The address of a new pyr_host, which is there as long as the process."
-  (let ((host (cffi:foreign-alloc :uint8 :count +host-size+)))
+  (let ((host (pyrite/port:without-interrupts (cffi:foreign-alloc :uint8 :count +host-size+))))
     (setf (cffi:mem-ref host :size) +host-size+
           (cffi:mem-ref host :pointer +host-release+) (cffi:null-pointer)
           (cffi:mem-ref host :pointer +host-ask+) (cffi:callback ask)

@@ -4,10 +4,10 @@
 
 (defun cross (keep function)
   "Cross with FUNCTION, which takes a frame and flags and returns a status; the value, or with KEEP the
-object that it is, a TEMPORARY."
+object that it is, a TEMPORARY. Within WITH-TEMPORARIES."
   (declare (type function function))
   (if keep
-      (with-crossing (frame take-temporary)
+      (with-crossing (frame #'take-temporary)
         (funcall function frame (logior +remote+ +as-ucs4+)))
       (with-crossing (frame)
         (funcall function frame (result-flags)))))
@@ -109,7 +109,8 @@ arguments as in PYCALL, (aref index...) an item. Arguments are Lisp data.
     (chain* \"hello {0}\" `(format ,argument) '(capitalize) '(aref 1))
 
 Signals PYERROR, and MALFORMED-CHAIN for what is no link."
-  (chain-value chain nil))
+  (with-temporaries
+    (chain-value chain nil)))
 
 (defmacro chain (&rest chain)
   "As CHAIN*, but nothing in CHAIN is evaluated: (chain \"hello {0}\" (format \"world\") (capitalize)).
@@ -153,9 +154,10 @@ Signals PYERROR, and MALFORMED-CHAIN for what is no link."
 What it belongs to should live in Python, as a PYOBJECT-WRAPPER or a variable: else a copy changes."
   (let* ((links (butlast chain)) (place (first (last chain))))
     (when (consp place) (check-link place))
-    (cond ((null links) (set-first-link place new-value))
-          ((place-link-p place)
-           (with-kept (object (chain-value links t))
-             (set-link object place new-value)))
-          (t (fail-assignment place))))
+    (with-temporaries
+      (cond ((null links) (set-first-link place new-value))
+            ((place-link-p place)
+             (with-kept (object (chain-value links t))
+               (set-link object place new-value)))
+            (t (fail-assignment place)))))
   new-value)

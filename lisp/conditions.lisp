@@ -59,6 +59,9 @@ is, when it is in a container.")
 (define-condition abi-mismatch (pyrite-error) ()
   (:documentation "The libpyrite that was loaded does not fit this version of the Lisp system."))
 
+(define-condition python-timeout (pyrite-error) ()
+  (:documentation "Python code took longer than WITH-PYTHON-TIMEOUT allows, and was ended."))
+
 (define-condition python-start-error (pyrite-error) ()
   (:documentation "Python was found, but did not start."))
 

@@ -17,8 +17,8 @@ As Python does, __exit__ is called before handlers outside of this form are."
 (defun call-with-pycontext (function manager)
   "Call FUNCTION with what the context MANAGER is entered with: see WITH-PYCONTEXT."
   (declare (type function function))
-  (with-kept (context (call-of (bridge-name "context") (list manager) t))
-    (let ((entered t))
+  (with-temporaries
+    (let ((context (call-of (bridge-name "context") (list manager) t)) (entered t))
       (flet ((leave (exception)
                (when (shiftf entered nil)
                  (with-default-conversions

@@ -7,7 +7,7 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function () t) worker-p read-last-error))
+(declaim (ftype (function () t) worker-p) (ftype (function (t) t) read-last-failure))
 
 (defvar *python-call-mode* :standard
   "On which threads Python runs: :STANDARD, on those that call it, or :DEDICATED-THREAD, all on one.
@@ -33,7 +33,7 @@ is: that thread may be what the one thread waits for.")
   ;; The thread for which alone requests are begun, and how often it wanted that.
   (owner nil)
   (holds 0 :type fixnum)
-  ;; What LAST-ERROR is to say to each thread.
+  ;; What LAST-FAILURE is to say to each thread.
   (errors (trivial-garbage:make-weak-hash-table :weakness :key :test 'eq) :read-only t))
 
 (defstruct (request (:constructor make-request (function caller)) (:copier nil) (:predicate nil))
@@ -126,10 +126,10 @@ Lisps end their threads so, when they end."
   "STATUS, of a call that this thread made for another, which is to learn what went wrong."
   (let ((server **server**))
     (unless (or (eql status +ok+) (null server) (null (server-running server)))
-      (let ((error (multiple-value-list (read-last-error)))
+      (let ((failure (read-last-failure status))
             (caller (request-caller (first (server-running server)))))
         (with-server-lock (server)
-          (setf (gethash caller (server-errors server)) error)))))
+          (setf (gethash caller (server-errors server)) failure)))))
   status)
 
 ;;; Callers
@@ -189,11 +189,11 @@ others' calls are made here."
     (request-answer request)))
 
 (defun take-error (server)
-  "What went wrong last for this thread, as the list of LAST-ERROR's values."
+  "The FAILURE of this thread's last call that failed, if it was not taken; or NIL."
   (pyrite/port:without-interrupts
     (with-server-lock (server)
       (let ((caller (bt:current-thread)) (errors (server-errors server)))
-        (prog1 (gethash caller errors (list "" "" nil 0))
+        (prog1 (values (gethash caller errors))
           (remhash caller errors))))))
 
 (defun hold-server ()

@@ -115,7 +115,7 @@ arithmetic on a NaN may trap."
 
 (defun prepare-name (name)
   "Have libpyrite prepare NAME."
-  (cffi:with-foreign-string ((text bytes) (name-text name) :encoding :utf-8 :null-terminated-p nil)
+  (with-utf8 (text bytes (name-text name))
     (cffi:with-foreign-object (number :uint64)
       (check-status (call-when-running (lambda () (%intern text bytes number))))
       (setf (name-number name) (cffi:mem-ref number :uint64)))))

@@ -30,13 +30,14 @@ The strings among ARGS are source, in order; any other value takes part in the e
 the object it is converted to: (pyeval \"sum(\" #(1 2 3) \")\")."
   (with-crossing (frame)
     (multiple-value-bind (cells count) (encode-parts (source-parts args) frame)
-      (%eval (pointer cells) count (result-flags) (pointer (frame-result frame))))))
+      (crossed (frame)
+        (%%eval (pointer cells) count (result-flags) (pointer (frame-result frame)))))))
 
 (defun pyexec (&rest args)
   "Execute Python statements in __main__. ARGS as for PYEVAL. Returns no values."
   (with-command (frame)
     (multiple-value-bind (cells count) (encode-parts (source-parts args) frame)
-      (%exec (pointer cells) count)))
+      (crossed (frame) (%%exec (pointer cells) count))))
   (values))
 
 (defun raw-pyeval (&rest code-strings)

@@ -11,7 +11,7 @@
   (+ok+ 0) (+python-error+ 1) (+null-argument+ 2) (+invalid-handle+ 3) (+stale-handle+ 4)
   (+invalid-tag+ 5) (+invalid-text+ 6) (+invalid-size+ 7) (+not-running+ 8) (+start-failed+ 9)
   (+unsupported-python+ 10) (+invalid-name+ 11) (+circular+ 12) (+too-deep+ 13) (+changed+ 14)
-  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17) (+invalid-flags+ 18))
+  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17) (+invalid-flags+ 18) (+timed-out+ 19))
 
 ;;; Tags
 (define-numbers
@@ -29,7 +29,8 @@
   (+dispatch+ 1) (+host-ucs4+ 2) (+host-typed+ 4))
 
 ;;; Flags
-(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1) (+read-only+ 1) (+writable+ 1))
+(define-numbers (+remote+ 1) (+as-ucs4+ 2) (+typed+ 4) (+typed-items+ 8) (+no-x87+ 1)
+  (+keep-signals+ 2) (+read-only+ 1) (+writable+ 1))
 
 ;;; Element types, by number from 1
 (eval-when (:compile-toplevel :load-toplevel :execute)
@@ -238,6 +239,20 @@
 
 (define-foreign %buffer-count "pyr_buffer_count" :size ()
   "How many buffers are held.")
+
+;;; Interrupts
+
+(define-foreign %thread-id "pyr_thread_id" :uint64 ()
+  "The number by which other threads can interrupt this one.")
+
+(define-foreign %interrupt "pyr_interrupt" :uint32 ((thread :uint64) (interrupted :pointer))
+  "Raise KeyboardInterrupt in the Python code of a thread.")
+
+(define-foreign %limit "pyr_limit" :uint32 ((milliseconds :uint64) (limit :pointer))
+  "Limit the time of this thread's Python code.")
+
+(define-foreign %limit-end "pyr_limit_end" :uint32 ((limit :uint64))
+  "Take a limit back.")
 
 ;;; Errors
 

@@ -28,7 +28,10 @@
   ;; What must live as long as the call, though only its cells know it.
   (kept '() :type list)
   ;; The objects whose PYTHONIZE methods made what is being written: see pythonize.lisp.
-  (origin '() :type list))
+  (origin '() :type list)
+  ;; What owns the result, and what came of the call: see crossing.lisp.
+  (taker nil :type (or null function))
+  (outcome nil))
 
 (defun keep (value frame)
   "VALUE, which lives until FRAME's call is over."

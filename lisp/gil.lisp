@@ -4,12 +4,20 @@
 
 (defun call-with-gil (function)
   "Call FUNCTION with the GIL held by this thread."
-  (check-status (call-when-running (lambda () (%gil-acquire))))
-  (unwind-protect
-       (let ((server (hold-server)))
-         (unwind-protect (funcall function)
-           (free-server server)))
-    (%gil-release)))
+  (let ((held nil) (server nil))
+    (pyrite/port:with-cleanup
+        (progn
+          (check-status (call-when-running
+                         (lambda ()
+                           (pyrite/port:without-interrupts
+                             (let ((status (%%gil-acquire)))
+                               (setf held (eql status +ok+))
+                               status)))))
+          (pyrite/port:without-interrupts
+            (setf server (hold-server)))
+          (funcall function))
+      (free-server server)
+      (when held (%gil-release)))))
 
 (defmacro with-python-gil (&body body)
   "Evaluate BODY with the GIL held: the calls in it are cheaper, those of other threads wait.

@@ -15,8 +15,8 @@ when there is no such module."
     (with-encoded (frame (name encode-text name))
       (if as
           (with-encoded (frame (alias encode-text as))
-            (%import name alias 0 (cffi:null-pointer)))
-          (%import name (cffi:null-pointer) 0 (cffi:null-pointer)))))
+            (crossed (frame) (%%import name alias 0 (cffi:null-pointer))))
+          (crossed (frame) (%%import name (cffi:null-pointer) 0 (cffi:null-pointer))))))
   t)
 
 (defun import-function (name from &key as)
@@ -27,6 +27,6 @@ As Python's `from ... import name [as ...]` in __main__. Signals PYERROR when th
     (with-encoded (frame (name encode-text name) (module encode-text from))
       (if as
           (with-encoded (frame (alias encode-text as))
-            (%import-from name module alias 0 (cffi:null-pointer)))
-          (%import-from name module (cffi:null-pointer) 0 (cffi:null-pointer)))))
+            (crossed (frame) (%%import-from name module alias 0 (cffi:null-pointer))))
+          (crossed (frame) (%%import-from name module (cffi:null-pointer) 0 (cffi:null-pointer))))))
   t)

@@ -20,11 +20,6 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defvar *starting* nil
   "True when this thread starts Python, which must not be begun again then.")
 
-(defmacro with-native-text ((pointer bytes text) &body body)
-  "Bind POINTER and BYTES to TEXT in UTF-8."
-  `(cffi:with-foreign-string ((,pointer ,bytes) ,text :encoding :utf-8 :null-terminated-p nil)
-     ,@body))
-
 (defun site-packages-code ()
   "Python code that adds what is in *PYTHON-SITE-PACKAGES-PATH*, a list of lines."
   (loop for folder in (alexandria:ensure-list *python-site-packages-path*)
@@ -38,8 +33,8 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
-  (with-native-text (path path-bytes executable)
-    (with-native-text (code code-bytes (start-code))
+  (with-utf8 (path path-bytes executable)
+    (with-utf8 (code code-bytes (start-code))
       (cffi:with-foreign-pointer (options +start-options-size+)
         (setf (cffi:mem-ref options :size 0) +start-options-size+
               (cffi:mem-ref options :pointer +start-options-executable+) path
@@ -47,7 +42,7 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
               (cffi:mem-ref options :pointer +start-options-code+) code
               (cffi:mem-ref options :size (+ +start-options-code+ 8)) code-bytes
               (cffi:mem-ref options :uint64 +start-options-flags+)
-              (if pyrite/port:+uses-x87+ 0 +no-x87+))
+              (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+)))
         (check-status (%start options))
         (watch-types)
         ;; When another thread stops Python meanwhile, who starts it again does that.

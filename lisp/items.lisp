@@ -14,7 +14,7 @@
 (defun cross-to-item (object indices frame flags)
   "Write OBJECT and the key of INDICES to FRAME and ask for the item; the status."
   (with-encoded (frame (object encode object) (key encode (index-key indices)))
-    (%getitem object key flags (pointer (frame-result frame)))))
+    (crossed (frame) (%%getitem object key flags (pointer (frame-result frame))))))
 
 (defun pyref (object &rest indices)
   "The item of OBJECT, any value, at INDICES, converted to Lisp: object[i] or object[i, j, ...].
@@ -29,7 +29,7 @@ Signals PYERROR: PY-INDEX-ERROR, PY-KEY-ERROR, PY-TYPE-ERROR."
           (and indices (null (rest indices))
                (encode-immediate object cells)
                (encode-immediate (first indices) (+ cells +value-size+)))
-        (%getitem (pointer cells) (pointer (+ cells +value-size+)) (result-flags) (pointer result)))
+        (%%getitem (pointer cells) (pointer (+ cells +value-size+)) (result-flags) (pointer result)))
     (if done
         value
         (with-crossing (frame)
@@ -43,5 +43,5 @@ OBJECT should live in Python, as a PYOBJECT-WRAPPER: else it is a copy of it tha
   (with-command (frame)
     (with-encoded (frame (object encode object) (key encode (index-key indices))
                          (value encode new-value))
-      (%setitem object key value)))
+      (crossed (frame) (%%setitem object key value))))
   new-value)

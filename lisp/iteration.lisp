@@ -2,11 +2,27 @@
 
 (in-package #:pyrite)
 
+(defstruct (iterator (:include pyobject-wrapper) (:constructor %make-iterator (handle note)) (:copier nil)
+                     (:predicate nil))
+  "A Python iterator. The car of NOTE, which its finalizer looks at, is true once the handle is given back."
+  (note nil :type cons :read-only t))
+
+(defun take-iterator (result)
+  "The taker of an ITERATOR, which is given back at the latest when it is garbage."
+  (declare (type address result))
+  (let ((note (list nil)) (handle (logand (cell-word result) (1- (ash 1 62)))))
+    (flet ((release (handle)
+             (unless (car note) (release-handle handle))))
+      (let ((iterator (%make-iterator handle note)))
+        (pyrite/port:finalize-handle iterator handle #'release)
+        iterator))))
+
 (defun make-iterator (iterable)
-  "Python's iter(ITERABLE), a TEMPORARY that RELEASE-ITERATOR is to be called on."
-  (with-crossing (frame take-temporary)
+  "Python's iter(ITERABLE), an ITERATOR that RELEASE-ITERATOR is to be called on."
+  (with-crossing (frame #'take-iterator)
     (with-encoded (frame (iterable encode iterable))
-      (%iter iterable (logior +remote+ +as-ucs4+) (pointer (frame-result frame))))))
+      (crossed (frame)
+        (%%iter iterable (logior +remote+ +as-ucs4+) (pointer (frame-result frame)))))))
 
 (declaim (inline write-end))
 (defun write-end (result)
@@ -16,7 +32,7 @@
 
 (defun next-item (iterator)
   "The next item of ITERATOR and true; NIL and NIL at the end."
-  (declare (type temporary iterator) (optimize speed))
+  (declare (type iterator iterator) (optimize speed))
   (let ((more 0))
     (declare (type (signed-byte 32) more))
     (multiple-value-bind (item done)
@@ -25,7 +41,7 @@
               (write-end result)
               (encode-immediate iterator cells))
           (let ((place (pointer (+ cells +value-size+))))
-            (prog1 (%next (pointer cells) (result-flags) (pointer result) place)
+            (prog1 (%%next (pointer cells) (result-flags) (pointer result) place)
               (setf more (cffi:mem-ref place :int32)))))
       (cond ((not done) (fail-stale))
             ((zerop more) (values nil nil))
@@ -33,7 +49,9 @@
 
 (defun release-iterator (iterator exhausted)
   "Give ITERATOR back. One that is not EXHAUSTED, a generator for instance, is closed at once."
-  (release-temporary iterator)
+  (pyrite/port:without-interrupts
+    (unless (shiftf (car (iterator-note iterator)) t)
+      (%release (pyobject-wrapper-handle iterator))))
   (unless exhausted
     ;; Any entry into Python makes good what was given back.
     (%counters (cffi:null-pointer) (cffi:null-pointer))))

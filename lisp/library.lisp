@@ -23,7 +23,8 @@
 (eval-when (:compile-toplevel :load-toplevel :execute)
   (defparameter *called-in-place*
     '("pyr_layout" "pyr_is_running" "pyr_release" "pyr_result_free" "pyr_take_released" "pyr_serve" "pyr_served"
-      "pyr_serve_wake" "pyr_buffer_release" "pyr_buffer_count" "pyr_error_last" "pyr_error_clear")
+      "pyr_serve_wake" "pyr_buffer_release" "pyr_buffer_count" "pyr_error_last" "pyr_error_clear"
+      "pyr_interrupt")
     "The C names of functions that do not enter Python, or are about the calling thread."))
 
 (eval-when (:compile-toplevel :load-toplevel :execute)
@@ -31,16 +32,17 @@
     "The Lisp type of a result of the CFFI-TYPE TYPE."
     (ecase type
       (:void 't)
-      ((:uint32 :size) `(unsigned-byte ,(if (eq type :size) 64 32)))
+      ((:uint32 :uint64 :size) `(unsigned-byte ,(if (eq type :uint32) 32 64)))
       (:int32 '(signed-byte 32)))))
 
 (defmacro define-foreign (name c-name result (&rest parameters) documentation)
   "Define NAME as an inline function that calls C-NAME of libpyrite by its address.
 
-PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile. When the library is not loaded, a function
-that returns a :UINT32 status returns +NOT-RUNNING+. Where there is a **SERVER**, it makes the call unless
-C-NAME is in *CALLED-IN-PLACE*."
+PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile; the function whose name has one more % is for
+where they do so already. When the library is not loaded, a function that returns a :UINT32 status returns
++NOT-RUNNING+. Where there is a **SERVER**, it makes the call unless C-NAME is in *CALLED-IN-PLACE*."
   (let* ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters))
+         (deferred (intern (format nil "%~A" name)))
          (elsewhere (intern (format nil "~A/ELSEWHERE" name)))
          (movable (not (member c-name *called-in-place* :test #'string=)))
          (call `(cffi:foreign-funcall-pointer
@@ -54,23 +56,28 @@ C-NAME is in *CALLED-IN-PLACE*."
        ,@(when movable
            `((defun ,elsewhere ,names
                (call-on-server (lambda () ,(if (eq result :uint32) `(note-failure ,call) call))))))
-       (declaim (inline ,name))
-       (defun ,name ,names
+       (declaim (inline ,name ,deferred))
+       (defun ,deferred ,names
          ,documentation
          (cond ((zerop ,address) ,(if (eq result :void) nil '+not-running+))
                ,@(when movable `((**server** (values (the ,(result-type result) (,elsewhere ,@names))))))
-               (t (pyrite/port:without-interrupts ,call)))))))
+               (t ,call)))
+       (defun ,name ,names
+         ,documentation
+         (pyrite/port:without-interrupts (,deferred ,@names))))))
 
 (defun dlopen (path)
   "Open the library at PATH; its handle as a pointer, or NIL and the reason."
-  (let ((handle (cffi:foreign-funcall "dlopen" :string path :int +rtld-now-global+ :pointer)))
-    (if (cffi:null-pointer-p handle)
-        (values nil (cffi:foreign-funcall "dlerror" :string))
-        handle)))
+  (pyrite/port:without-interrupts
+    (let ((handle (cffi:foreign-funcall "dlopen" :string path :int +rtld-now-global+ :pointer)))
+      (if (cffi:null-pointer-p handle)
+          (values nil (cffi:foreign-funcall "dlerror" :string))
+          handle))))
 
 (defun dlsym (handle name)
   "The address of NAME in the library HANDLE; 0 when it is not there."
-  (cffi:pointer-address (cffi:foreign-funcall "dlsym" :pointer handle :string name :pointer)))
+  (cffi:pointer-address (pyrite/port:without-interrupts
+                          (cffi:foreign-funcall "dlsym" :pointer handle :string name :pointer))))
 
 (defun checkout ()
   "The folder that holds the crate and the Lisp system, or NIL when they are not together."

@@ -35,7 +35,7 @@ replaced by another vector.")
   "The wrapper whose type's lispifier runs: its own value is converted as if there was none.")
 
 (defun watch-type (name number)
-  (cffi:with-foreign-string ((text bytes) name :encoding :utf-8 :null-terminated-p nil)
+  (with-utf8 (text bytes name)
     (check-status (%watch-type text bytes number))))
 
 (defun watch-types ()
@@ -183,10 +183,12 @@ the object is converted to otherwise, and *LISPIFIERS* and *PYTHONIZERS* are emp
         (t (unwind-protect (decode result)
              (%result-free (pointer result))))))
 
-(defun take-lispified (result)
-  "As TAKE-RESULT, when lispifiers are in force."
-  (if *remote-objects*
-      (take-default result)
-      (let ((read (unwind-protect (read-cells result)
-                    (%result-free (pointer result)))))
-        (if (node-p read) (lispify-node read) (lispify-item read)))))
+(defun read-result (result)
+  "As TAKE-DEFAULT, when lispifiers are in force: what LISPIFY-READ makes the value of."
+  (declare (type address result))
+  (unwind-protect (read-cells result)
+    (%result-free (pointer result))))
+
+(defun lispify-read (read)
+  "The value that READ, which READ-RESULT gave, stands for."
+  (if (node-p read) (lispify-node read) (lispify-item read)))

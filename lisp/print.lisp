@@ -13,7 +13,8 @@
   (with-default-conversions
     (with-crossing (frame)
       (with-encoded (frame (value encode value))
-        (funcall function value +as-ucs4+ (pointer (frame-result frame)))))))
+        (crossed (frame)
+          (funcall function value +as-ucs4+ (pointer (frame-result frame))))))))
 
 (defun py-repr (object)
   "Python's repr() of OBJECT, any value, as a string."

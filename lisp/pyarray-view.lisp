@@ -53,10 +53,12 @@ The memory stays, also after PYSTOP, until RELEASE-PYARRAY, or else until the vi
 Python refuses to resize OBJECT. Signals PYERROR when OBJECT has no such memory."
   (let ((wrapper (object-wrapper object)))
     (cffi:with-foreign-pointer (buffer +buffer-size+)
-      (with-command (frame)
-        (with-encoded (frame (value encode wrapper))
-          (%buffer-get value (if writable +writable+ 0) buffer)))
-      (read-view buffer wrapper))))
+      (flet ((take (result)
+               (declare (ignore result))
+               (read-view buffer wrapper)))
+        (with-crossing (frame #'take)
+          (with-encoded (frame (value encode wrapper))
+            (crossed (frame) (%%buffer-get value (if writable +writable+ 0) buffer))))))))
 
 (defun release-pyarray (pyarray)
   "Give the memory that PYARRAY views back, now; NIL. PYARRAY cannot be read or written any more.

@@ -187,8 +187,9 @@ values of the keyword ones."
               for cell from place by (* 2 +value-size+)
               do (encode-name-designator keyword cell frame)
                  (encode value (+ cell +value-size+) frame))
-        (%call callable (pointer cells) count (length keywords) (result-flags)
-               (pointer (frame-result frame)))))))
+        (crossed (frame)
+          (%%call callable (pointer cells) count (length keywords) (result-flags)
+                 (pointer (frame-result frame))))))))
 
 (defun make-caller (name signature)
   "A function that calls NAME, a NAME, by SIGNATURE."

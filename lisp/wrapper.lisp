@@ -31,12 +31,24 @@ LOAD-FORM is used when the wrapper is dumped into a compiled file."
     wrapper))
 
 (defstruct (temporary (:include pyobject-wrapper) (:constructor make-temporary (handle)) (:copier nil))
-  "A Python object that a function of ours keeps until it is done: no finalizer knows the handle.")
+  "A Python object that a function of ours keeps until it is done: no finalizer knows the handle."
+  (released nil))
 
 (defun release-temporary (value)
-  "Give back the handle of VALUE if it is a TEMPORARY."
+  "Give back the handle of VALUE if it is a TEMPORARY, unless that was done."
   (when (temporary-p value)
-    (%release (pyobject-wrapper-handle value))))
+    (pyrite/port:without-interrupts
+      (unless (shiftf (temporary-released value) t)
+        (%release (pyobject-wrapper-handle value))))))
+
+(defvar *temporaries* '()
+  "The TEMPORARYs that were made in the innermost WITH-TEMPORARIES.")
+
+(defmacro with-temporaries (&body body)
+  "Evaluate BODY; the TEMPORARYs that it made are given back then, however it is left."
+  `(let ((*temporaries* '()))
+     (pyrite/port:with-cleanup (progn ,@body)
+       (mapc #'release-temporary *temporaries*))))
 
 (defstruct (py-constant (:constructor make-py-constant (python)) (:copier nil))
   "A Python value that has one Lisp object."

@@ -65,6 +65,8 @@ pub const PYR_PANIC: pyr_status = 16;
 pub const PYR_INVALID_ARRAY: pyr_status = 17;
 /// A flag that this library does not know, or a reserved field that is not 0.
 pub const PYR_INVALID_FLAGS: pyr_status = 18;
+/// A limit of time (see `pyr_limit`) was over: Python code was ended by a KeyboardInterrupt, or not begun.
+pub const PYR_TIMED_OUT: pyr_status = 19;
 
 /// How deep containers may be nested in a conversion; 1000 in the key of a dict and in a slice.
 pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
@@ -292,7 +294,7 @@ pub struct pyr_start_options {
     pub code: *const u8,
     /// Its length in bytes.
     pub code_length: usize,
-    /// `PYR_NO_X87` or 0.
+    /// `PYR_NO_X87` and `PYR_KEEP_SIGNALS`, or 0.
     pub flags: u32,
     /// 0.
     pub reserved: u32,
@@ -302,6 +304,20 @@ pub struct pyr_start_options {
 /// unmasked masks them and leaves them so, instead of putting the host's control word back. A host whose
 /// x87 exceptions are masked anyway gains nothing; one that unmasks them saves most of what a call costs.
 pub const PYR_NO_X87: u32 = 1;
+
+/// Flag for the `pyr_start` that starts Python: signals are the host's, but SIGINT ends Python code.
+///
+/// A SIGINT that comes to a thread while it is in Python raises KeyboardInterrupt there, or does what Python
+/// code asked for by `signal.signal`; the call returns `PYR_PYTHON_ERROR`, and then the function that the
+/// host has for SIGINT, if any, is called, once. If the call was over first, it returns its result, and the
+/// function is called all the same. A SIGINT that comes to a thread that is not in Python, or in code of the
+/// host's that Python called, does what it did before. On the thread that started Python, sleeping and
+/// waiting end at once; on others at their end, as do long computations in C on any. Without effect on an
+/// interpreter that somebody else started.
+///
+/// Python code cannot take the signals on which memory faults and the host's collector depend, if the host
+/// has functions for them: `signal.signal`, `faulthandler.enable` and `faulthandler.register` warn instead.
+pub const PYR_KEEP_SIGNALS: u32 = 2;
 
 /// Flag for a call: give every result as a `PYR_HANDLE`, whatever its type.
 pub const PYR_REMOTE: u32 = 1;

@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::{decode, dispatch, encode, output, release, thread};
+use crate::{decode, dispatch, encode, interrupt, output, release, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -90,16 +90,20 @@ pub(crate) fn ask<'py>(
         nkwargs: nkwargs as u32,
         reply: &raw mut reply,
     };
-    // SAFETY: attached, and again afterwards.
-    let answered = unsafe {
-        let state = ffi::PyEval_SaveThread();
-        let answered = put(&question, host);
-        ffi::PyEval_RestoreThread(state);
-        answered
-    };
+    let answered = interrupt::asking(py, thread::current(), || {
+        // SAFETY: attached, and again afterwards.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            let answered = put(&question, host);
+            ffi::PyEval_RestoreThread(state);
+            answered
+        }
+    })
+    .map_err(|()| PyErr::fetch(py));
     drop(cells);
     // Python code that calls the host in a loop may not come by another entry for long.
     release::drain();
+    let answered = answered?;
     answer(py, answered, &reply, &value)
 }
 

@@ -426,6 +426,56 @@ def end(patience):
             pass
 
 
+def breathe():
+    """Nothing, in the course of which Python looks for what it was told."""
+    for _ in (1, 2):
+        pass
+
+
+def keep_signals(vital, changed):
+    """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
+
+    `changed` is called when SIGINT was taken.
+    """
+    import _signal
+    import warnings
+
+    register = _signal.signal
+
+    def warn(what, level):
+        warnings.warn("%s: it would take signals from the host, and was not done" % what, RuntimeWarning, level)
+
+    def signal(signalnum, handler, /):
+        if signalnum in vital:
+            warn("signal.signal(%d)" % signalnum, 4)
+            return _signal.getsignal(signalnum)
+        try:
+            return register(signalnum, handler)
+        finally:
+            if signalnum == _signal.SIGINT:
+                changed()
+
+    register(_signal.SIGINT, _signal.default_int_handler)
+    signal.__doc__ = register.__doc__
+    _signal.signal = signal
+    faulthandler = sys.modules.get("faulthandler") or importlib.import_module("faulthandler")
+    add = faulthandler.register
+
+    def enable(file=sys.stderr, all_threads=True):
+        if vital:
+            warn("faulthandler.enable()", 3)
+        else:
+            turn_on(file, all_threads)
+
+    def register_dump(signum, file=sys.stderr, all_threads=True, chain=False):
+        if signum in vital:
+            warn("faulthandler.register(%d)" % signum, 3)
+        else:
+            add(signum, file, all_threads, chain)
+
+    turn_on, faulthandler.enable, faulthandler.register = faulthandler.enable, enable, register_dump
+
+
 def started(kinds):
     """What the host needs to be so: no signal handler of ours in its way, its output not lost.
 

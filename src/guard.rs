@@ -2,8 +2,8 @@
 //!
 //! [`enter`] does what every call needs, in order: refuse when Python does not run, mask floating-point
 //! exceptions, attach the thread, pay some of the release queue's debts, run the body with panics
-//! caught, turn its failure into a status and a record, settle what was lent, emit the
-//! output that waits, detach, put the host's environment back.
+//! caught, turn its failure into a status and a record, settle what was lent, emit the output that waits,
+//! settle what was asked to stop, detach, put the host's environment back.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,11 +14,23 @@ use crate::abi::*;
 use crate::api::python;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
-use crate::{interp, loan, output, release, thread};
+use crate::{interp, interrupt, loan, output, release, signals, thread};
 
 /// Run `body` attached to Python; every way out of it becomes a status.
 #[inline]
 pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
+    if !interp::is_running() {
+        return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
+    }
+    let thread = thread::current();
+    if thread.interruption.is_late() {
+        return fail(interrupt::fail_late(thread));
+    }
+    enter_unchecked(body)
+}
+
+/// [`enter`] also when a limit of time is over: for what the host needs to come to an end.
+pub(crate) fn enter_late(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     if !interp::is_running() {
         return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
     }
@@ -45,7 +57,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     release::drain();
     let lent = thread.lent();
     let outer = thread.set_innermost(lent);
-    let status = match catch_unwind(AssertUnwindSafe(|| body(py))) {
+    let mut status = match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(())) => PYR_OK,
         Ok(Err(fault)) => record(py, fault),
         Err(_) => record(py, Fault::message(panic_message())),
@@ -54,10 +66,17 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
         loan::settle(py, thread, lent);
     }
     thread.set_innermost(outer);
-    let status = output::flush_at_end(py, thread, status);
+    status = output::flush_at_end(py, thread, status);
+    let mut forward = false;
+    if thread.interruption.end() {
+        (status, forward) = interrupt::settle(py, thread, status);
+    }
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();
+    if forward {
+        signals::forward_interrupt();
+    }
     status
 }
 

@@ -17,7 +17,7 @@ use crate::api::callbacks;
 use crate::api::python::{self, PyStatus};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
-use crate::{bridge, guard, names, objects, source, thread};
+use crate::{bridge, guard, interrupt, names, objects, signals, source, thread};
 
 const IDLE: u8 = 0;
 const RUNNING: u8 = 1;
@@ -126,22 +126,36 @@ fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
     unsafe { libc::pthread_atfork(None, None, Some(callbacks::forked)) };
     fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
     let host = FpEnv::enter();
-    let handlers = SignalHandlers::save();
+    let handlers = signals::Handlers::save();
     let adopted = python::is_running();
     let started = if adopted { Ok(()) } else { initialize(executable) };
-    let started = started.and_then(|()| attach_first(adopted));
+    // An interpreter that somebody else started has signals as that one wants them.
+    let keep = (flags & PYR_KEEP_SIGNALS != 0 && !adopted).then_some(&handlers);
+    let started = started.and_then(|()| attach_first(adopted, keep));
     handlers.restore();
+    if signals::are_kept() {
+        signals::take_interrupt();
+    }
     host.restore();
-    started
+    started.and_then(|()| {
+        if signals::are_kept() {
+            interrupt::prepare()
+        } else {
+            Ok(())
+        }
+    })
 }
 
-/// Load the bridge, with the GIL that initialisation left held or that is taken now.
-fn attach_first(adopted: bool) -> Result<(), Record> {
+/// Load the bridge, with the GIL that initialisation left held or that is taken now. The signals of
+/// `handlers` are kept, if there are any.
+fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(), Record> {
     let thread = thread::current();
     let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
-    let started = bridge::start(py).map_err(|fault| {
+    let started =
+        bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
+    let started = started.map_err(|fault| {
         let record = Record::of(py, fault);
         Record {
             status: PYR_START_FAILED,
@@ -242,44 +256,6 @@ fn describe(status: &PyStatus) -> Option<String> {
             .to_string_lossy()
             .into_owned(),
     )
-}
-
-/// The process's signal handlers and this thread's signal stack, which belong to the host:
-/// initialisation installs its own.
-struct SignalHandlers {
-    handlers: Vec<(i32, libc::sigaction)>,
-    stack: libc::stack_t,
-}
-
-impl SignalHandlers {
-    fn save() -> Self {
-        let handlers = (1..32).filter_map(|signal| {
-            // SAFETY: an all-zero sigaction is valid; with no new action, the call only reads.
-            unsafe {
-                let mut action = std::mem::zeroed::<libc::sigaction>();
-                (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some((signal, action))
-            }
-        });
-        // SAFETY: an all-zero stack_t is valid; with no new stack, the call only reads.
-        let stack = unsafe {
-            let mut stack = std::mem::zeroed::<libc::stack_t>();
-            libc::sigaltstack(std::ptr::null(), &raw mut stack);
-            stack
-        };
-        Self {
-            handlers: handlers.collect(),
-            stack,
-        }
-    }
-
-    fn restore(self) {
-        // SAFETY: puts back what was there.
-        unsafe { libc::sigaltstack(&raw const self.stack, std::ptr::null_mut()) };
-        for (signal, action) in self.handlers {
-            // SAFETY: puts back what was there. The kernel refuses SIGKILL and SIGSTOP, which is fine.
-            unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
-        }
-    }
 }
 
 /// Stop: no call enters until the next start, old handles are stale, `__main__` is empty.

@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
@@ -16,6 +16,7 @@ use crate::abi::{pyr_loan, pyr_result};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
+use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
@@ -33,8 +34,11 @@ pub(crate) struct Thread {
     innermost: Cell<usize>,
     /// The result of the innermost entry, once it is whole, if it names something that the entry lent.
     result: Cell<*mut pyr_result>,
-    /// How many entries of this thread, and functions of the host's that these called, run.
-    entries: Cell<u32>,
+    /// How many entries of this thread run, and whether they are to stop.
+    pub(crate) interruption: Interruption,
+    /// How many functions of the host's that Python called run on this thread.
+    answers: Cell<u32>,
+    pthread: libc::pthread_t,
     /// Whether something sees to it that text which Python wrote on this thread does not wait longer than
     /// the thread lasts.
     watched: Cell<bool>,
@@ -50,8 +54,8 @@ pub(crate) struct Thread {
 struct Hold {
     /// Whether it took the GIL.
     taken: bool,
-    /// How many entries it was made in.
-    entries: u32,
+    /// The [`Thread::depth`] it was made in.
+    depth: u32,
 }
 
 /// One thing that an entry lent.
@@ -95,7 +99,10 @@ fn register() -> *const Thread {
         lent: RefCell::default(),
         innermost: Cell::new(0),
         result: Cell::new(null_mut()),
-        entries: Cell::new(0),
+        interruption: Interruption::default(),
+        answers: Cell::new(0),
+        // SAFETY: may be called at any time.
+        pthread: unsafe { libc::pthread_self() },
         watched: Cell::new(false),
         host_env: Cell::new(None),
         paying: Cell::new(false),
@@ -104,7 +111,17 @@ fn register() -> *const Thread {
     // SAFETY: the key exists; the value is what its destructor expects.
     unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
     CURRENT.set(thread);
+    // SAFETY: made above.
+    interrupt::add_thread(NonNull::from(unsafe { &*thread }));
     thread
+}
+
+/// The calling thread's entry, if it has one: for signal handlers, which may come before a thread-local is
+/// there.
+pub(crate) fn of_handler() -> Option<&'static Thread> {
+    let key = LazyLock::get(&EXIT_KEY)?;
+    // SAFETY: reads; the value is the thread's entry, or NULL.
+    unsafe { libc::pthread_getspecific(*key).cast::<Thread>().as_ref() }
 }
 
 /// The key under which Python keeps each thread's state, once it was found.
@@ -200,19 +217,20 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe { ffi::PyEval_SaveThread() });
+        interrupt::set_main(self);
     }
 
     /// Hold the GIL until [`Thread::release_hold`], over many entries.
     pub(crate) fn hold(&self) {
-        let (taken, entries) = (self.attach(), self.entries.get());
-        self.holds.borrow_mut().push(Hold { taken, entries });
+        let (taken, depth) = (self.attach(), self.depth());
+        self.holds.borrow_mut().push(Hold { taken, depth });
     }
 
     /// Undo one [`Thread::hold`]; false when there is none. Those of the code that called Python, which
     /// called the host, are not the callee's to undo.
     pub(crate) fn release_hold(&self) -> bool {
-        let entries = self.entries.get();
-        let hold = self.holds.borrow_mut().pop_if(|hold| hold.entries >= entries);
+        let depth = self.depth();
+        let hold = self.holds.borrow_mut().pop_if(|hold| hold.depth >= depth);
         // What called the host may have let go of the GIL meanwhile.
         let taken = hold.as_ref().is_some_and(|hold| hold.taken) && self.is_attached();
         self.detach(taken);
@@ -229,20 +247,34 @@ impl Thread {
     /// [`Thread::end`] is to be given.
     #[inline]
     pub(crate) fn begin(&self, host: FpEnv) -> Option<FpEnv> {
-        self.entries.set(self.entries.get() + 1);
+        self.interruption.begin();
         self.host_env.replace(Some(host))
     }
 
     /// Note that an entry is over.
     #[inline]
     pub(crate) fn end(&self, outer: Option<FpEnv>) {
-        self.entries.set(self.entries.get() - 1);
         self.host_env.set(outer);
+    }
+
+    /// How many entries of this thread, and functions of the host's that these called, run.
+    fn depth(&self) -> u32 {
+        self.interruption.entries() + self.answers.get()
+    }
+
+    /// The number by which other threads of the host ask it to stop.
+    pub(crate) fn id(&self) -> u64 {
+        self.pthread as u64
+    }
+
+    /// The C library's name of the thread.
+    pub(crate) fn pthread(&self) -> libc::pthread_t {
+        self.pthread
     }
 
     /// Whether this thread is in a call of the host's, so that the host can run on it.
     pub(crate) fn is_inside(&self) -> bool {
-        self.entries.get() > 0
+        self.depth() > 0
     }
 
     /// Whether this was asked before: see [`Thread::watched`].
@@ -254,13 +286,13 @@ impl Thread {
     /// with the GIL as little held afterwards as before.
     pub(crate) fn call_host<R>(&self, function: impl FnOnce() -> R) -> R {
         let python = FpEnv::enter();
-        let entries = self.entries.replace(self.entries.get() + 1);
+        let answers = self.answers.replace(self.answers.get() + 1);
         if let Some(host) = self.host_env.get() {
             host.restore();
         }
         let given = function();
         while self.release_hold() {}
-        self.entries.set(entries);
+        self.answers.set(answers);
         python.restore();
         given
     }
@@ -357,8 +389,12 @@ pub(crate) fn give_back(thread: *mut c_void) {
     unsafe {
         (*thread).delete_state();
         (*thread).remember(Record::default());
+        interrupt::remove_thread(NonNull::from(&*thread));
         CURRENT.set(null());
-        drop(Box::from_raw(thread));
+        // Signal handlers may look at the entry of Python's main thread at any time.
+        if !(*thread).interruption.is_main() {
+            drop(Box::from_raw(thread));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::fpenv::FpEnv;
-use crate::{dispatch, thread};
+use crate::{dispatch, interrupt, signals, thread};
 
 /// The pthread-key destructor of a thread that entered Python.
 ///
@@ -16,6 +16,25 @@ pub(crate) unsafe extern "C" fn thread_exit(value: *mut c_void) {
     let _ = catch_unwind(AssertUnwindSafe(|| thread::give_back(value)));
     host.restore();
 }
+
+/// The code of signals that were sent to one thread.
+const SI_TKILL: i32 = -6;
+
+/// The handler of SIGINT where signals are kept the host's.
+///
+/// # Safety
+/// Called by the system.
+pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the system gives it.
+    let process = unsafe { info.as_ref() }.is_none_or(|info| info.si_code != SI_TKILL);
+    if !interrupt::take_signal(process) {
+        // SAFETY: the arguments are the handler's. The host may go on elsewhere and not return.
+        unsafe { signals::pass_on(signal, info, context) };
+    }
+}
+
+/// The handler of the signal that wakes a system call.
+pub(crate) extern "C" fn woken(_signal: i32) {}
 
 /// What a child of this process does first: see [`dispatch::note_fork`].
 pub(crate) extern "C" fn forked() {

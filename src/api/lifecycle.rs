@@ -103,7 +103,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 /// libpython must be loaded already, with global visibility: either the program is linked to it, or it
 /// was opened with `dlopen(path, RTLD_NOW | RTLD_GLOBAL)` before this library. `sys.executable`,
 /// `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
-/// left as they are. Any thread may call this; several at once start one interpreter. When Python runs
+/// left as they are, but for that of SIGINT where `PYR_KEEP_SIGNALS` asks for it. Any thread may call this; several at once start one interpreter. When Python runs
 /// already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
 /// inside Python's own start, CPython may refuse to be started again in the same process.
 ///
@@ -139,7 +139,7 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'
             ));
         }
         let options = &*options;
-        super::check_flags(options.flags, PYR_NO_X87)?;
+        super::check_flags(options.flags, PYR_NO_X87 | PYR_KEEP_SIGNALS)?;
         super::check_flags(options.reserved, 0)?;
         let executable = slice(
             options.executable,

@@ -11,6 +11,7 @@ pub mod call;
 pub mod error;
 pub mod eval;
 pub mod handle;
+pub mod interrupt;
 pub mod iteration;
 pub mod lifecycle;
 pub mod loan;

@@ -80,5 +80,9 @@ api! {
     pyr_error_clear: fn();
     pyr_watch_type: fn(*const u8, usize, u32) -> pyr_status;
     pyr_format_exception: fn(pyr_handle, u32, Out) -> pyr_status;
+    pyr_thread_id: fn() -> u64;
+    pyr_interrupt: fn(u64, *mut i32) -> pyr_status;
+    pyr_limit: fn(u64, *mut u64) -> pyr_status;
+    pyr_limit_end: fn(u64) -> pyr_status;
     pyr_test_panic: fn() -> pyr_status;
 }

@@ -1,0 +1,346 @@
+//! Asking Python code to stop: for C-c, for a limit of time, because another thread of the host wants it.
+//!
+//! A request is noted with the thread that is to stop. Python's main thread is told by
+//! `PyErr_SetInterrupt`, others by `PyThreadState_SetAsyncExc`, which needs the GIL: a thread of ours, made
+//! when it is first needed, sees to that, to limits, and to waking what sleeps in the kernel. The entry that
+//! is over looks whether something was requested, and takes back what did not arrive: nothing is left for
+//! the next one.
+
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::{Python, ffi};
+
+use crate::abi::*;
+use crate::fault::Record;
+use crate::thread::{self, Thread};
+use crate::{bridge, dispatch, interp, kind, signals};
+
+mod helper;
+
+/// A SIGINT came while the thread was in Python.
+pub(crate) const BY_SIGNAL: u32 = 1;
+/// Another thread asked.
+pub(crate) const BY_HOST: u32 = 2;
+/// A limit of the thread's is over. Stays until an entry has failed of it.
+pub(crate) const BY_LIMIT: u32 = 4;
+
+/// What of a thread signal handlers and other threads look at.
+#[derive(Default)]
+pub(crate) struct Interruption {
+    /// How many entries of the thread run, one inside another.
+    entries: AtomicU32,
+    /// How many questions to the host do.
+    questions: AtomicU32,
+    /// Why it is to stop.
+    requested: AtomicU32,
+    /// Whether Python was told.
+    delivered: AtomicBool,
+    /// Whether it is the thread on which Python runs signal handlers.
+    main: AtomicBool,
+}
+
+/// Add `difference` to `number`, which only this thread changes.
+#[inline]
+fn add(number: &AtomicU32, difference: u32) {
+    number.store(number.load(Relaxed).wrapping_add(difference), Relaxed);
+}
+
+impl Interruption {
+    /// Note that an entry begins.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        add(&self.entries, 1);
+    }
+
+    /// Note that an entry is over: from now on a signal is the host's. Whether something was requested.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        add(&self.entries, u32::MAX);
+        self.requested.load(Relaxed) != 0
+    }
+
+    /// How many entries run.
+    pub(crate) fn entries(&self) -> u32 {
+        self.entries.load(Relaxed)
+    }
+
+    /// Whether an entry runs.
+    #[inline]
+    pub(crate) fn is_inside(&self) -> bool {
+        self.entries.load(Relaxed) > 0
+    }
+
+    /// Whether Python runs on the thread, in an entry, and not the host, in its answer to a question.
+    pub(crate) fn is_in_python(&self) -> bool {
+        self.entries.load(Relaxed) > self.questions.load(Relaxed)
+    }
+
+    /// Whether a limit is over of which no entry has failed yet.
+    #[inline]
+    pub(crate) fn is_late(&self) -> bool {
+        self.requested.load(Relaxed) & BY_LIMIT != 0
+    }
+
+    /// Whether the thread is the one that started Python.
+    pub(crate) fn is_main(&self) -> bool {
+        self.main.load(Relaxed)
+    }
+
+    /// What a handler of SIGINT does for the thread, the calling one if `here`: false when the signal is the
+    /// host's.
+    fn take_signal(&self, here: bool) -> bool {
+        if !self.is_in_python() {
+            return false;
+        }
+        self.requested.fetch_or(BY_SIGNAL, Relaxed);
+        if here && self.main.load(Relaxed) {
+            self.delivered.store(true, Relaxed);
+            // SAFETY: made for signal handlers.
+            unsafe { ffi::PyErr_SetInterrupt() };
+        }
+        helper::wake();
+        true
+    }
+}
+
+/// What a handler of SIGINT does: false when the signal is the host's. One that was sent to the `process`
+/// may come to any thread, though it rarely comes to another than the main one.
+pub(crate) fn take_signal(process: bool) -> bool {
+    if thread::of_handler().is_some_and(|thread| thread.interruption.take_signal(true)) {
+        return true;
+    }
+    // SAFETY: the entry of the main thread is never freed.
+    let main = unsafe { MAIN.load(Acquire).as_ref() };
+    process && main.is_some_and(|main| main.interruption.take_signal(false))
+}
+
+/// The thread that started Python, once it did.
+static MAIN: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Note that `thread` is the one that started Python. It is to be kept.
+pub(crate) fn set_main(thread: &Thread) {
+    thread.interruption.main.store(true, Relaxed);
+    MAIN.store(std::ptr::from_ref(thread).cast_mut(), Release);
+}
+
+/// A thread that others may ask to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Listed(NonNull<Thread>);
+
+// SAFETY: used under the lock of `State`, in which a thread is while it lives.
+unsafe impl Send for Listed {}
+
+impl Listed {
+    fn thread(&self) -> &Thread {
+        // SAFETY: see above.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// A limit of time.
+struct Limit {
+    id: u64,
+    thread: Listed,
+    /// When the thread is to be asked to stop, next.
+    due: Instant,
+    /// Whether it was asked before.
+    over: bool,
+}
+
+#[derive(Default)]
+struct State {
+    threads: Vec<Listed>,
+    limits: Vec<Limit>,
+    last_limit: u64,
+}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    threads: Vec::new(),
+    limits: Vec::new(),
+    last_limit: 0,
+});
+
+/// How long Python code that was asked to stop because of a limit may clean up before it is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The state. Who waits for it may have the GIL, who has it never waits for the GIL.
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Note that `thread` lives.
+pub(crate) fn add_thread(thread: NonNull<Thread>) {
+    // In a child the lock may be held by a thread that is not there.
+    if !dispatch::is_forked() {
+        state().threads.push(Listed(thread));
+    }
+}
+
+/// Note that `thread` ends.
+pub(crate) fn remove_thread(thread: NonNull<Thread>) {
+    if !dispatch::is_forked() {
+        let mut state = state();
+        state.threads.retain(|listed| listed.0 != thread);
+        state.limits.retain(|limit| limit.thread.0 != thread);
+    }
+}
+
+/// Make what SIGINT needs.
+pub(crate) fn prepare() -> Result<(), Record> {
+    helper::start()
+}
+
+/// Ask the Python code that the thread with `id` runs to stop; whether it runs any.
+pub(crate) fn interrupt(id: u64) -> Result<bool, Record> {
+    if dispatch::is_forked() {
+        return Ok(false);
+    }
+    helper::start()?;
+    let found = {
+        let state = state();
+        let mut threads = state.threads.iter().map(Listed::thread);
+        let thread = threads.find(|thread| thread.id() == id && thread.interruption.is_in_python());
+        thread
+            .map(|thread| thread.interruption.requested.fetch_or(BY_HOST, Relaxed))
+            .is_some()
+    };
+    helper::wake();
+    Ok(found)
+}
+
+/// Have the Python code of this thread end when `patience` is over; the limit's id.
+pub(crate) fn limit(patience: Duration) -> Result<u64, Record> {
+    if dispatch::is_forked() {
+        return Err(Record::plain(
+            PYR_NOT_RUNNING,
+            "this process was forked: it has no limits",
+        ));
+    }
+    helper::start()?;
+    let thread = Listed(NonNull::from(thread::current()));
+    let id = {
+        let mut state = state();
+        state.last_limit += 1;
+        let id = state.last_limit;
+        let due = Instant::now() + patience;
+        state.limits.push(Limit {
+            id,
+            thread,
+            due,
+            over: false,
+        });
+        id
+    };
+    helper::wake();
+    Ok(id)
+}
+
+/// Take the limit `id` back; whether it was one of this thread.
+pub(crate) fn end_limit(id: u64) -> bool {
+    if dispatch::is_forked() {
+        return false;
+    }
+    let thread = Listed(NonNull::from(thread::current()));
+    let mut state = state();
+    let before = state.limits.len();
+    state
+        .limits
+        .retain(|limit| limit.id != id || limit.thread != thread);
+    if !state
+        .limits
+        .iter()
+        .any(|limit| limit.thread == thread && limit.over)
+    {
+        thread
+            .thread()
+            .interruption
+            .requested
+            .fetch_and(!BY_LIMIT, Relaxed);
+    }
+    state.limits.len() != before
+}
+
+/// Whether the host's handler of SIGINT is to be called once the entry is left.
+pub(crate) type Forward = bool;
+
+/// Settle what was requested of `thread` while the entry ran that is just over with `status`: its status.
+#[cold]
+pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (pyr_status, Forward) {
+    let interruption = &thread.interruption;
+    if interruption.is_in_python() {
+        // It is for the entry outside of this one.
+        return (status, false);
+    }
+    let requested = interruption.requested.swap(0, Relaxed);
+    let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
+    let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
+    let forward = requested & BY_SIGNAL != 0 && (pending || stopped);
+    if requested & BY_LIMIT == 0 {
+        return (status, forward);
+    }
+    if stopped && !forward {
+        // The exception, which has the frames with all that they refer to, is of no use any more.
+        thread.remember(late());
+        return (PYR_TIMED_OUT, false);
+    }
+    if pending || forward {
+        interruption.requested.fetch_or(BY_LIMIT, Relaxed);
+    }
+    (status, forward)
+}
+
+/// Take back what Python was told and has not raised yet: whether there was something.
+fn take_back(py: Python<'_>, interruption: &Interruption) -> bool {
+    // SAFETY: attached; no exception is set.
+    let raised = unsafe {
+        if interruption.is_main() {
+            ffi::PyErr_CheckSignals() < 0
+        } else {
+            // Any code of Python's finds it.
+            bridge::call(py, "breathe", ()).is_err()
+        }
+    };
+    // SAFETY: attached.
+    unsafe { ffi::PyErr_Clear() };
+    raised
+}
+
+/// Run `question`, in which the host answers on `thread`. What Python was told before is raised instead:
+/// `Err`, with the exception set.
+pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce() -> T) -> Result<T, ()> {
+    let interruption = &thread.interruption;
+    if !interruption.is_inside() {
+        return Ok(question());
+    }
+    // From here on signals are the host's.
+    add(&interruption.questions, 1);
+    let raised = interruption.delivered.load(Relaxed) && raise(py, interruption);
+    let answer = if raised { Err(()) } else { Ok(question()) };
+    add(&interruption.questions, u32::MAX);
+    answer
+}
+
+/// Raise what Python was told and has not raised yet; whether there is something.
+fn raise(py: Python<'_>, interruption: &Interruption) -> bool {
+    if interruption.is_main() {
+        // SAFETY: attached.
+        return unsafe { ffi::PyErr_CheckSignals() } < 0;
+    }
+    // What failed has set the exception.
+    bridge::call(py, "breathe", ()).is_err()
+}
+
+/// Fail of a limit that is over before anything was called.
+#[cold]
+pub(crate) fn fail_late(thread: &Thread) -> Record {
+    thread.interruption.requested.fetch_and(!BY_LIMIT, Relaxed);
+    late()
+}
+
+fn late() -> Record {
+    Record::plain(PYR_TIMED_OUT, "the limit of time is over")
+}

@@ -1,0 +1,151 @@
+//! The thread that delivers requests. It takes no signals, and runs no code but what is here.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use pyo3::ffi;
+
+use super::{BY_LIMIT, Listed, PATIENCE, State, interp, signals, state};
+use crate::abi::PYR_START_FAILED;
+use crate::fault::Record;
+use crate::fpenv::FpEnv;
+
+/// How long to wait before what was requested is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The pipe by which it is woken: where it reads, and where others write.
+static PIPE: OnceLock<Option<[i32; 2]>> = OnceLock::new();
+
+/// Have the thread run.
+pub(crate) fn start() -> Result<(), Record> {
+    let failed = || {
+        Record::plain(
+            PYR_START_FAILED,
+            "the thread that interrupts Python cannot be made",
+        )
+    };
+    PIPE.get_or_init(make).map(drop).ok_or_else(failed)
+}
+
+fn make() -> Option<[i32; 2]> {
+    let mut pipe = [0; 2];
+    // SAFETY: the array has room for both; the numbers are those of open files.
+    unsafe {
+        if libc::pipe(pipe.as_mut_ptr()) != 0 {
+            return None;
+        }
+        for end in pipe {
+            libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC);
+            libc::fcntl(end, libc::F_SETFL, libc::O_NONBLOCK);
+        }
+    }
+    signals::prepare_wake();
+    let made = signals::with_all_blocked(|| {
+        let name = "pyrite interrupts".to_owned();
+        std::thread::Builder::new()
+            .name(name)
+            .stack_size(256 * 1024)
+            .spawn(move || run(pipe[0]))
+    });
+    made.is_ok().then_some(pipe)
+}
+
+/// Have the thread look at once. May be called by signal handlers.
+pub(crate) fn wake() {
+    if let Some(Some(pipe)) = PIPE.get() {
+        // SAFETY: the byte lives; a full pipe, which wakes as well, takes nothing.
+        unsafe { libc::write(pipe[1], [0u8].as_ptr().cast(), 1) };
+    }
+}
+
+/// Wait until somebody wakes this thread, or `patience` is over.
+fn wait(pipe: i32, patience: Option<Duration>) {
+    let milliseconds = patience.map_or(-1, |patience| {
+        i32::try_from(patience.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
+    });
+    let mut poll = libc::pollfd {
+        fd: pipe,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut bytes = [0u8; 64];
+    // SAFETY: both buffers are ours.
+    unsafe {
+        libc::poll(&raw mut poll, 1, milliseconds);
+        while libc::read(pipe, bytes.as_mut_ptr().cast(), bytes.len()) > 0 {}
+    }
+}
+
+fn run(pipe: i32) {
+    FpEnv::enter();
+    loop {
+        let (patience, deliver) = state().look();
+        if deliver && interp::is_running() {
+            deliver_requests();
+            state().wake_sleepers();
+        }
+        wait(pipe, patience);
+    }
+}
+
+impl State {
+    /// Note which limits are over. When to look again, and whether there is something to deliver.
+    fn look(&mut self) -> (Option<Duration>, bool) {
+        let now = Instant::now();
+        for limit in &mut self.limits {
+            if now >= limit.due {
+                limit.due = now + PATIENCE;
+                limit.over = true;
+                let interruption = &limit.thread.thread().interruption;
+                interruption.requested.fetch_or(BY_LIMIT, Relaxed);
+                // Once more, if Python made nothing of it.
+                interruption.delivered.store(false, Relaxed);
+            }
+        }
+        let deliver = self.threads.iter().any(is_wanted);
+        let next = self.limits.iter().map(|limit| limit.due - now).min();
+        let patience = if deliver {
+            Some(next.unwrap_or(PAUSE).min(PAUSE))
+        } else {
+            next
+        };
+        (patience, deliver)
+    }
+
+    /// Have those that sleep in the kernel look for what they were told. Only Python's main thread does so.
+    fn wake_sleepers(&self) {
+        for listed in self.threads.iter().filter(|listed| is_wanted(listed)) {
+            if listed.thread().interruption.is_main() {
+                signals::send_wake(listed.thread().pthread());
+            }
+        }
+    }
+}
+
+/// Whether something is requested of the thread.
+fn is_wanted(listed: &Listed) -> bool {
+    listed.thread().interruption.requested.load(Relaxed) != 0
+}
+
+/// Tell Python what was requested of the threads in it. With the GIL, so that none of them leaves meanwhile.
+fn deliver_requests() {
+    // SAFETY: Python runs, and is never finalized.
+    let gil = unsafe { ffi::PyGILState_Ensure() };
+    for listed in state().threads.iter().filter(|listed| is_wanted(listed)) {
+        let thread = listed.thread();
+        if !thread.interruption.is_in_python() || thread.interruption.delivered.swap(true, Relaxed) {
+            continue;
+        }
+        // SAFETY: attached.
+        unsafe {
+            if thread.interruption.is_main() {
+                ffi::PyErr_SetInterrupt();
+            } else {
+                ffi::PyThreadState_SetAsyncExc(thread.pthread() as _, ffi::PyExc_KeyboardInterrupt);
+            }
+        }
+    }
+    // SAFETY: ensured above.
+    unsafe { ffi::PyGILState_Release(gil) };
+}

@@ -1,0 +1,228 @@
+//! The process's signals. They are the host's: what Python installs is put back, and SIGINT goes to Python
+//! only while a thread is in it.
+
+use std::cell::UnsafeCell;
+use std::mem::zeroed;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
+
+use pyo3::prelude::*;
+use pyo3::types::PyCFunction;
+
+use crate::api::callbacks;
+use crate::bridge;
+use crate::fault::Fault;
+
+/// What is done at `signal` now.
+fn action(signal: i32) -> Option<libc::sigaction> {
+    // SAFETY: an all-zero sigaction is valid; with no new action, the call only reads.
+    unsafe {
+        let mut action = zeroed::<libc::sigaction>();
+        (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some(action)
+    }
+}
+
+fn set_action(signal: i32, action: &libc::sigaction) {
+    // SAFETY: the action is valid. The kernel refuses SIGKILL and SIGSTOP, which is fine.
+    unsafe { libc::sigaction(signal, action, null_mut()) };
+}
+
+/// Whether `action` calls a function.
+fn is_handled(action: &libc::sigaction) -> bool {
+    action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
+}
+
+/// The process's signal handlers and this thread's signal stack, which belong to the host.
+pub(crate) struct Handlers {
+    actions: Vec<(i32, libc::sigaction)>,
+    stack: libc::stack_t,
+}
+
+impl Handlers {
+    pub(crate) fn save() -> Self {
+        // SAFETY: an all-zero stack_t is valid; with no new stack, the call only reads.
+        let stack = unsafe {
+            let mut stack = zeroed::<libc::stack_t>();
+            libc::sigaltstack(std::ptr::null(), &raw mut stack);
+            stack
+        };
+        Self {
+            actions: (1..32)
+                .filter_map(|signal| Some((signal, action(signal)?)))
+                .collect(),
+            stack,
+        }
+    }
+
+    pub(crate) fn restore(&self) {
+        // SAFETY: puts back what was there.
+        unsafe { libc::sigaltstack(&raw const self.stack, null_mut()) };
+        for (signal, action) in &self.actions {
+            set_action(*signal, action);
+        }
+    }
+
+    /// The signals without which the host cannot go on, and which it handles.
+    fn vital(&self) -> Vec<i32> {
+        const VITAL: [i32; 11] = [
+            libc::SIGSEGV,
+            libc::SIGBUS,
+            libc::SIGILL,
+            libc::SIGTRAP,
+            libc::SIGFPE,
+            libc::SIGUSR2,
+            libc::SIGURG,
+            libc::SIGPIPE,
+            libc::SIGPROF,
+            libc::SIGALRM,
+            libc::SIGPWR,
+        ];
+        let handled = self.actions.iter().filter(|(_, action)| is_handled(action));
+        handled
+            .map(|(signal, _)| *signal)
+            .filter(|signal| VITAL.contains(signal))
+            .collect()
+    }
+}
+
+/// What the host does at SIGINT, for the handler that is in its place.
+struct HostAction(UnsafeCell<Option<libc::sigaction>>);
+
+// SAFETY: written with the GIL held, before the handler is installed that reads it, and again only when
+// the host has replaced that handler.
+unsafe impl Sync for HostAction {}
+
+static HOST_ACTION: HostAction = HostAction(UnsafeCell::new(None));
+
+/// Whether signals are to be kept the host's.
+static KEPT: AtomicBool = AtomicBool::new(false);
+/// The address of Python's handler.
+static PYTHON_HANDLER: AtomicUsize = AtomicUsize::new(0);
+
+fn our_handler() -> usize {
+    callbacks::interrupted as *const () as usize
+}
+
+/// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
+pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
+    let changed = PyCFunction::new_closure(py, None, None, |_, _| {
+        take_interrupt();
+        true
+    })?;
+    bridge::call(py, "keep_signals", (handlers.vital(), changed))?;
+    if let Some(action) = action(libc::SIGINT) {
+        PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
+    }
+    KEPT.store(true, Relaxed);
+    Ok(())
+}
+
+/// Whether [`keep`] was called.
+pub(crate) fn are_kept() -> bool {
+    KEPT.load(Relaxed)
+}
+
+/// Have our handler called at SIGINT, and by that what the host has for it.
+pub(crate) fn take_interrupt() {
+    let Some(now) = action(libc::SIGINT) else { return };
+    if now.sa_sigaction == our_handler() {
+        return;
+    }
+    // SAFETY: see `HostAction`.
+    let host = unsafe { &mut *HOST_ACTION.0.get() };
+    if host.is_none() || now.sa_sigaction != PYTHON_HANDLER.load(Relaxed) {
+        *host = Some(now);
+    }
+    if let Some(host) = host {
+        let mut action = *host;
+        action.sa_sigaction = our_handler();
+        action.sa_flags |= libc::SA_SIGINFO;
+        set_action(libc::SIGINT, &action);
+    }
+}
+
+/// Whether the host has a function for SIGINT.
+fn host_handles() -> bool {
+    // SAFETY: see `HostAction`.
+    unsafe { (*HOST_ACTION.0.get()).as_ref() }.is_some_and(is_handled)
+}
+
+/// Do what the host does at SIGINT: for the handler, whose arguments these are.
+///
+/// # Safety
+/// Called by the handler.
+pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut std::ffi::c_void) {
+    // SAFETY: see `HostAction`; what the host installed takes these arguments.
+    unsafe {
+        let Some(host) = &*HOST_ACTION.0.get() else { return };
+        match host.sa_sigaction {
+            libc::SIG_IGN => {}
+            libc::SIG_DFL => {
+                set_action(signal, host);
+                libc::raise(signal);
+            }
+            function if host.sa_flags & libc::SA_SIGINFO != 0 => {
+                let function: extern "C" fn(i32, *mut libc::siginfo_t, *mut std::ffi::c_void) =
+                    std::mem::transmute(function);
+                function(signal, info, context);
+            }
+            function => {
+                let function: extern "C" fn(i32) = std::mem::transmute(function);
+                function(signal);
+            }
+        }
+    }
+}
+
+/// Have the host's handler of SIGINT, if there is a function, run on this thread.
+#[cold]
+pub(crate) fn forward_interrupt() {
+    if host_handles() {
+        // SAFETY: our handler, or one that took its place, is installed.
+        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGINT) };
+    }
+}
+
+/// The signal that wakes what sleeps in the kernel; 0 when there is none.
+static WAKE: AtomicI32 = AtomicI32::new(0);
+
+/// Find a signal that nobody uses, and have nothing done at it but that system calls return.
+pub(crate) fn prepare_wake() {
+    #[cfg(target_os = "linux")]
+    let signals = (libc::SIGRTMIN() + 5..libc::SIGRTMAX()).rev();
+    #[cfg(not(target_os = "linux"))]
+    let signals = [libc::SIGUSR1].into_iter();
+    for signal in signals {
+        if action(signal).is_some_and(|action| action.sa_sigaction == libc::SIG_DFL) {
+            // SAFETY: all zero is an empty mask and no flags.
+            let mut action = unsafe { zeroed::<libc::sigaction>() };
+            action.sa_sigaction = callbacks::woken as *const () as usize;
+            action.sa_flags = libc::SA_ONSTACK;
+            set_action(signal, &action);
+            WAKE.store(signal, Relaxed);
+            return;
+        }
+    }
+}
+
+/// Wake `thread`, which lives.
+pub(crate) fn send_wake(thread: libc::pthread_t) {
+    let signal = WAKE.load(Relaxed);
+    if signal != 0 {
+        // SAFETY: promised by the caller; a handler is there.
+        unsafe { libc::pthread_kill(thread, signal) };
+    }
+}
+
+/// What `body` gives, while this thread takes no signals.
+pub(crate) fn with_all_blocked<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are ours.
+    unsafe {
+        let (mut all, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let value = body();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut());
+        value
+    }
+}

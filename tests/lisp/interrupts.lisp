@@ -1,0 +1,321 @@
+;;;; Interrupts and limits of time. C-c is tested in processes of their own, which send it to themselves.
+
+(in-package #:pyrite/test)
+
+(def-suite interrupts :in pyrite :description "C-c, limits of time, interrupts of threads.")
+(in-suite interrupts)
+
+(defun define-endless-functions ()
+  "Define Python functions that do not come back by themselves."
+  (define-python
+    "import time, threading"
+    "def spin():"
+    "    x = 0"
+    "    while True: x += 1"
+    "def wait():"
+    "    import socket"
+    "    a, b = socket.socketpair()"
+    "    a.recv(1)"
+    "cleaned = []"
+    "def clean():"
+    "    try: time.sleep(30)"
+    "    finally:"
+    "        time.sleep(0.1)"
+    "        cleaned.append(1)"
+    "class Context:"
+    "    def __enter__(self): return self"
+    "    def __exit__(self, *a): cleaned.append(2)"))
+
+(defun alive-p ()
+  "True when Python is as it should be, in this thread and in another, also deep in its stack."
+  (flet ((sum () (eql 45 (pyeval "sum(range(10))"))))
+    (and (sum)
+         (first (in-threads 1 (lambda (i) (declare (ignore i)) (sum))))
+         (eql 900 (pycall "lambda f, n: f(f, n)" (pyeval "lambda f, n: n and 1 + f(f, n - 1)") 900))
+         (eql 2 (pyeval "len(__import__('traceback').extract_stack()) + 1 + (lambda: 0)()")))))
+
+(defmacro times-out (&body body)
+  "Two checks: BODY signals PYTHON-TIMEOUT, and Python is alive."
+  `(progn
+     (signals python-timeout ,@body)
+     (is-true (alive-p))))
+
+;;; Limits
+
+(test interrupts.timeouts
+  (define-endless-functions)
+  (times-out (with-python-timeout (0.1) (pycall "spin")))
+  (times-out (with-python-timeout (1/10) (pycall "spin")))
+  (times-out (with-python-timeout (0.1) (pyexec "while True: pass")))
+  (times-out (with-python-timeout (0.1) (chain (spin) real)))
+  (times-out (with-python-timeout (0.1) (do-pyiterable (x (pyeval "iter(int, 1)")) x)))
+  (times-out (with-python-timeout (0.1) (loop (pycall "len" "abc"))))
+  (times-out (with-python-timeout (0.1) (sleep 0.3) (pycall "len" "abc")))
+  (times-out (with-python-timeout (0) (pycall "spin")))
+  (times-out (with-python-timeout (0.1) (pycall "lambda f: f()" (lambda () (pycall "spin"))))))
+
+(test interrupts.timeouts-on-other-threads
+  (define-endless-functions)
+  (is (equal '(t t t t)
+             (in-threads 4 (lambda (i)
+                             (declare (ignore i))
+                             (and (typep (signalled (with-python-timeout (0.1) (pycall "spin"))) 'python-timeout)
+                                  (eql 3 (pycall "len" "abc")))))))
+  (is-true (alive-p)))
+
+(test interrupts.no-timeouts
+  (is (equal '(1 2) (multiple-value-list (with-python-timeout (60) (values 1 2)))))
+  (is (eql 3 (with-python-timeout (60) (pycall "len" "abc"))))
+  (signals py-value-error (with-python-timeout (60) (pycall "int" "x")))
+  (is (eql 5 (block nil (with-python-timeout (0.05) (return 5)))))
+  (sleep 0.2)
+  (is-true (alive-p))
+  (signals type-error (with-python-timeout (-1) 1))
+  (signals type-error (with-python-timeout ("1") 1)))
+
+(test interrupts.nested-timeouts
+  (define-endless-functions)
+  (is (eql 1 (with-python-timeout (60)
+               (handler-case (with-python-timeout (0.1) (pycall "spin"))
+                 (python-timeout () (pycall "int" 1))))))
+  (is (eq :outer (handler-case (with-python-timeout (0.1)
+                                 (with-python-timeout (60) (pycall "spin")))
+                   (python-timeout () :outer))))
+  (is-true (alive-p)))
+
+(test interrupts.cleanup-of-timeouts
+  "Python code that is ended has time to clean up, and so have calls that clean up."
+  (define-endless-functions)
+  (times-out (with-python-timeout (0.1)
+               (with-pycontext (nil (pyeval "Context()")) (pycall "clean"))))
+  (is (equalp #(1 2) (pyvalue "cleaned"))))
+
+(test interrupts.many-timeouts
+  "Nothing is left of five hundred of them."
+  (define-endless-functions)
+  (let ((array (make-array 3 :element-type 'double-float)) (count (scaled 500)))
+    (pycall "len" array)
+    (flet ((once ()
+             (handler-case (with-python-timeout (0.002) (pycall "lambda *a: spin()" array (list 1 (vector)) #'identity))
+               (python-timeout () t))))
+      (once)
+      (holds-nothing-new
+        (is (eql count (loop repeat count count (once)))))))
+  ;; What the last call left is given back by the next, and counted by the one after that.
+  (dotimes (i 3)
+    (pycall "len" (make-array 1 :element-type 'double-float)))
+  (is (zerop (count-if (lambda (place) (typep place 'pyrite::loan)) pyrite::**loans**)))
+  (is-true (alive-p)))
+
+;;; Interrupts by other threads, which wait for Python
+
+(defun interrupt-storm (count function)
+  "Call FUNCTION over and over in a thread, which is interrupted COUNT times by an exit; how often it came."
+  (let* ((over nil) (exits 0)
+         (thread (bt:make-thread
+                  (lambda ()
+                    (loop until over
+                          do (catch 'out (funcall function)))))))
+    (sleep 0.1)
+    (dotimes (i count)
+      (sleep (random 0.005))
+      (bt:interrupt-thread thread (lambda ()
+                                    (incf exits)
+                                    ;; It may come between two rounds.
+                                    (ignore-errors (throw 'out nil))))
+      ;; One at a time: implementations do not nest them deeply.
+      (loop until (> exits i) do (sleep 0.0005)))
+    (setf over t)
+    (bt:join-thread thread)
+    exits))
+
+(defmacro loses-nothing (count &body body)
+  "Two checks: COUNT exits from BODY by interrupts leave no objects of Python's behind, but for a few that
+the garbage collector may take for alive."
+  `(let ((before (held-after-collection 0)))
+     (is (eql ,count (interrupt-storm ,count (lambda () ,@body))))
+     (is (<= (held-after-collection (+ before 5)) (+ before 5)))))
+
+(defun held-after-collection (expected)
+  "How many Python objects Lisp holds that are not garbage: no more than EXPECTED, which is waited for a
+while, since finalizers run some time."
+  (loop repeat 20
+        for held = (progn (trivial-garbage:gc :full t) (held-objects))
+        until (<= held expected)
+        do (sleep 0.05)
+        finally (return held)))
+
+(test interrupts.lose-no-result
+  "A result that is there when an interrupt comes belongs to somebody."
+  (if (eq (uiop:implementation-type) :sbcl)
+      (progn
+        (define-python "import time"
+                       "def slow():" "    time.sleep(0.002)" "    return object()"
+                       "def fail():" "    time.sleep(0.002)" "    raise ValueError(object())")
+        (loses-nothing 300 (pycall "slow"))
+        (loses-nothing 300 (chain (slow) __class__ __class__))
+        (loses-nothing 300 (signalled (pycall "fail")))
+        (loses-nothing 300 (pyeval "[slow(), " #(1 2) "]"))
+        (loses-nothing 300 (do-pyiterable (item (pyeval "[object() for i in range(10)]")) item))
+        (loses-nothing 200 (with-pycontext (nil (pycall "contextlib:nullcontext" 5)) (pycall "slow")))
+        (loses-nothing 200 (signalled (pycall (format nil "new_name_~D" (random 100000)))))
+        (loses-nothing 200 (with-python-gil (pycall "slow")))
+        (is-true (alive-p)))
+      (skip "Interrupts of threads are tested in SBCL only.")))
+
+(test interrupts.of-threads-wait
+  "An interrupt by another thread comes when Python has returned."
+  (if (eq (uiop:implementation-type) :sbcl)
+      (let* ((reached nil)
+             (thread (bt:make-thread (lambda () (pycall "time:sleep" 0.5) (setf reached t)))))
+        (sleep 0.2)
+        (bt:destroy-thread thread)
+        (ignore-errors (bt:join-thread thread))
+        (is-false reached)
+        (is-true (alive-p)))
+      (skip "Interrupts of threads are tested in SBCL only.")))
+
+;;; C-c
+
+(defparameter *interrupted-program*
+  '("(defmacro note (form)
+       `(push (handler-case ,form
+                (sb-sys:interactive-interrupt () :interrupted)
+                (pyrite:pyerror (condition) (type-of condition)))
+              *results*))"
+    "(defvar *results* '())"
+    "(defun alive-p () (eql 45 (pyrite:pyeval \"sum(range(10))\")))"
+    "(defun interrupt ()
+       (cffi:foreign-funcall \"kill\" :int (cffi:foreign-funcall \"getpid\" :int) :int 2 :int))"
+    "(defun interrupt-soon (seconds)
+       (sb-thread:make-thread (lambda () (sleep seconds) (interrupt))))"
+    "(defmacro interrupted (&body body)
+       `(progn (interrupt-soon 0.1) (note (progn ,@body)) (note (alive-p))))"
+    "(pyrite:pystart)"
+    "(pyrite:pyexec \"import time, signal, asyncio
+def spin():
+    x = 0
+    while True: x += 1
+def wait():
+    import socket
+    a, b = socket.socketpair()
+    a.recv(1)
+async def nothing(): await asyncio.sleep(0)
+async def sleep(): await asyncio.sleep(30)
+def caught():
+    try: time.sleep(30)
+    except KeyboardInterrupt: return 7
+seen = []\")")
+  "What each of the programs begins with.")
+
+(defun child-results (&rest forms)
+  "What a new process notes that evaluates FORMS, strings, after *INTERRUPTED-PROGRAM*."
+  (with-temporary-folder (folder)
+    (let ((runtime (uiop:native-namestring (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext))))
+          (script (apply #'write-file (merge-pathnames "interrupted.lisp" folder)
+                         "(require :asdf)"
+                         (with-standard-io-syntax
+                           (format nil "(asdf:initialize-source-registry '(:source-registry ~
+                                          (:also-exclude \"cl-asdf\") ~{(:directory ~S)~} ~
+                                          :ignore-inherited-configuration))" (loaded-folders)))
+                         "(asdf:load-system \"pyrite\")"
+                         (append *interrupted-program* forms
+                                 '("(with-standard-io-syntax (format t \"~&~S\" (cons :results (reverse *results*))))")))))
+      (let* ((output (uiop:run-program (list "timeout" "-s" "KILL" "60" runtime "--noinform" "--no-sysinit"
+                                             "--no-userinit" "--non-interactive" "--disable-debugger"
+                                             "--load" script)
+                                       :output :string :error-output :output :ignore-error-status t))
+             (start (search "(:RESULTS" output)))
+        (if start
+            (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
+            output)))))
+
+(defmacro notes (expected &rest forms)
+  "One check: a new process that evaluates FORMS, strings, notes EXPECTED."
+  `(if (eq (uiop:implementation-type) :sbcl)
+       (is (equal ,expected (child-results ,@forms)))
+       (skip "C-c is tested in SBCL only.")))
+
+(test interrupts.c-c-in-python
+  (notes '(:interrupted t :interrupted t :interrupted t :interrupted t 7 t)
+         "(interrupted (pyrite:pycall \"spin\"))"
+         "(interrupted (pyrite:pycall \"time.sleep\" 30))"
+         "(interrupted (pyrite:pycall \"wait\"))"
+         "(interrupted (pyrite:pycall \"lambda: asyncio.run(sleep())\"))"
+         "(interrupted (pyrite:pycall \"caught\"))"))
+
+(test interrupts.c-c-in-lisp
+  (notes '(:interrupted t :interrupted t :interrupted t :interrupted t)
+         "(interrupted (loop))"
+         "(interrupted (sleep 30))"
+         "(interrupted (pyrite:pycall \"lambda f: f()\" (lambda () (loop))))"
+         "(interrupted (pyrite:pycall \"lambda f: f()\" (lambda () (pyrite:pycall \"spin\"))))"))
+
+(test interrupts.c-c-in-c
+  "The interrupt comes when the computation is over."
+  (notes '(:interrupted t)
+         "(interrupted (pyrite:pycall \"sum\" (pyrite:with-remote-objects (pyrite:pycall \"range\" 30000000)))
+                       (sleep 5))"))
+
+(test interrupts.c-c-that-is-continued
+  "Python cannot be continued: it has unwound. The exception is signalled; Lisp goes on."
+  (notes '(pyrite:py-keyboard-interrupt t 5 t)
+         "(defmacro continued (form)
+            `(let ((sb-ext:*invoke-debugger-hook*
+                     (lambda (condition hook) (declare (ignore hook)) (continue condition))))
+               ,form))"
+         "(defmacro note-continued (form)
+            `(progn (interrupt-soon 0.1)
+                    (push (handler-case (continued ,form) (error (condition) (type-of condition))) *results*)
+                    (note (alive-p))))"
+         "(note-continued (pyrite:pycall \"time.sleep\" 30))"
+         "(note-continued (progn (sleep 0.5) 5))"))
+
+(test interrupts.c-c-each-once
+  "Hundreds of them, whenever they come: each is one interrupt, and nothing is left of it."
+  (notes '(300 0 t 0)
+         "(defun held ()
+            (sb-ext:gc :full t)
+            (cffi:with-foreign-objects ((live :size) (pending :size))
+              (loop do (pyrite::%counters live pending) until (zerop (cffi:mem-ref pending :size)))
+              (cffi:mem-ref live :size)))"
+         "(defvar *errors* 0)"
+         "(defvar *before* (held))"
+         "(note (loop repeat 300
+                      count (handler-case
+                                (progn (interrupt-soon 0.002)
+                                       (loop (pyrite:pyeval \"[object()] * 3\") (pyrite:pycall \"abs\" -4)))
+                              (sb-sys:interactive-interrupt () t)
+                              (error () (incf *errors*) nil))))"
+         "(note *errors*)"
+         "(note (alive-p))"
+         "(note (max 0 (- (held) *before* 3)))"))
+
+(test interrupts.taken-by-python
+  "What Python code makes of SIGINT concerns Python only, and an exception of its own is one."
+  (notes '(nil :interrupted t 1 pyrite:py-keyboard-interrupt :interrupted t)
+         "(note (null (pyrite:pycall \"lambda: asyncio.run(nothing())\")))"
+         "(interrupted (loop))"
+         "(pyrite:pyexec \"before = signal.signal(signal.SIGINT, lambda *a: seen.append(1))\")"
+         "(interrupt-soon 0.1)"
+         "(note (pyrite:pyeval \"(time.sleep(0.5), len(seen))[1]\"))"
+         "(pyrite:pyexec \"signal.signal(signal.SIGINT, before)\")"
+         "(note (pyrite:pyexec \"raise KeyboardInterrupt\"))"
+         "(interrupted (pyrite:pycall \"spin\"))"))
+
+(test interrupts.signals-of-the-host-s
+  "Fault handlers and the like do not take what Lisp depends on."
+  (notes '(nil t t)
+         "(pyrite:pyexec \"import faulthandler, warnings
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    faulthandler.enable()
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)\")"
+         "(note (pyrite:pyeval \"faulthandler.is_enabled()\"))"
+         "(let* ((over nil)
+                 (thread (sb-thread:make-thread (lambda () (loop until over collect (make-list 100) do (sleep 0.001))))))
+            (note (dotimes (i 20 t) (sb-ext:gc :full t)))
+            (setf over t)
+            (sb-thread:join-thread thread))"
+         "(note (handler-case (labels ((f (x) (1+ (f x)))) (f 1)) (storage-condition () t)))"))
