@@ -10,21 +10,25 @@ Python code that runs then gets a KeyboardInterrupt; its `finally` and `with` do
 signals a PYTHON-TIMEOUT. When no Python code runs then, the next call in BODY signals it. After that,
 Python code in BODY, which may be needed to clean up, has one more second, and so on. Lisp code is not
 limited. A long computation in C comes to its own end first, and on other threads than the one that
-started Python sleeping and waiting do, too. The forms nest. Starts Python when it does not run."
+started Python sleeping and waiting do, too. The forms nest. In the mode :DEDICATED-THREAD, calls of other
+threads wait until BODY is done. Starts Python when it does not run."
   `(call-with-python-timeout (lambda () ,@body) ,seconds))
 
 (defun call-with-python-timeout (function seconds)
   "Call FUNCTION with the time of Python code limited: see WITH-PYTHON-TIMEOUT."
   (check-type seconds (real 0))
   (python-start-if-not-alive)
-  (let ((limit 0))
+  (let ((limit 0) (server nil))
     (pyrite/port:with-cleanup
         (progn
           (pyrite/port:without-interrupts
-            (setf limit (begin-limit (ceiling (* 1000 (min seconds (ash 1 30)))))))
+            ;; The limit is one of the thread on which Python runs: others' calls there must not end by it.
+            (setf server (hold-server)
+                  limit (begin-limit (ceiling (* 1000 (min seconds (ash 1 30)))))))
           (funcall function))
       (unless (zerop limit)
-        (%limit-end limit)))))
+        (%limit-end limit))
+      (free-server server))))
 
 (defun begin-limit (milliseconds)
   "The number of a limit of MILLISECONDS that begins now."
