@@ -44,12 +44,13 @@ true when that was done."
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
-                 do (cond ((plusp (cffi:mem-ref request :uint64)) (serve request worker))
-                          ((dismiss-worker worker t) (return)))))
+                 until (if (plusp (cffi:mem-ref request :uint64))
+                           (serve request worker)
+                           (dismiss-worker worker t))))
       (dismiss-worker worker nil))))
 
 (defun serve (request worker)
-  "Have WORKER answer the question in REQUEST and give it back."
+  "Have WORKER answer the question in REQUEST and give it back; true when the thread is to end."
   (let ((answered 0) (continue nil))
     (unwind-protect
          (progn
@@ -64,8 +65,9 @@ true when that was done."
                          (cffi:mem-ref request :uint64 +request-reply+))))
       (%served (cffi:mem-ref request :uint64) answered)
       (with-workers (setf **busy-workers** (remove worker **busy-workers**))))
-    ;; The thread or the process is to end.
-    (when continue (funcall continue))))
+    ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
+    (when (functionp continue) (funcall continue))
+    continue))
 
 (defun dismiss-workers ()
   "Have all workers end, as soon as they have no question."
