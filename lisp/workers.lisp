@@ -63,8 +63,9 @@ true when that was done."
                          (cffi:mem-ref request :uint32 +request-nargs+)
                          (cffi:mem-ref request :uint32 +request-nkwargs+)
                          (cffi:mem-ref request :uint64 +request-reply+))))
-      (%served (cffi:mem-ref request :uint64) answered)
-      (with-workers (setf **busy-workers** (remove worker **busy-workers**))))
+      ;; Before who asked can go on, so that nobody finds it busy then.
+      (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
+      (%served (cffi:mem-ref request :uint64) answered))
     ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
     (when (functionp continue) (funcall continue))
     continue))

@@ -71,7 +71,9 @@ pub(crate) fn ask<'py>(
     }
     let count = args.len() - 2 * nkwargs;
     let mut cells = encode::Arguments::new();
-    let cells_at = cells.encode(&args, flags_for(host)).map_err(|fault| error(py, fault))?;
+    let cells_at = cells
+        .encode(&args, flags_for(host))
+        .map_err(|fault| error(py, fault))?;
     let mut value = pyr_value::integer(0, 0);
     let mut reply = pyr_reply {
         value: &raw mut value,

@@ -99,11 +99,13 @@ impl Drop for Object {
         }
         // SAFETY: the host promised that its functions live as long as the process.
         match unsafe { self.host.as_ref() } {
-            // SAFETY: called as the host was told it would be.
             Some(pyr_host {
                 release: Some(release),
                 ..
-            }) => unsafe { release(self.id, self.context) },
+            }) => {
+                // SAFETY: called as the host was told it would be.
+                unsafe { release(self.id, self.context) }
+            }
             // The receiver lives as long as the process: sending cannot fail.
             _ => drop(RELEASED.0.send(self.id)),
         }
