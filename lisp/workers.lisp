@@ -50,12 +50,13 @@ true when that was done."
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
-                 do (cond ((plusp (cffi:mem-ref request :uint64)) (serve request worker))
-                          ((dismiss-worker worker t) (return)))))
+                 until (if (plusp (cffi:mem-ref request :uint64))
+                           (serve request worker)
+                           (dismiss-worker worker t))))
       (dismiss-worker worker nil))))
 
 (defun serve (request worker)
-  "Have WORKER answer the question in REQUEST and give it back."
+  "Have WORKER answer the question in REQUEST and give it back; true when the thread is to end."
   (let ((answered 0) (continue nil))
     (unwind-protect
          (progn
@@ -68,10 +69,12 @@ true when that was done."
                          (cffi:mem-ref request :uint32 +request-nargs+)
                          (cffi:mem-ref request :uint32 +request-nkwargs+)
                          (cffi:mem-ref request :uint64 +request-reply+))))
-      (%served (cffi:mem-ref request :uint64) answered)
-      (with-workers (setf **busy-workers** (remove worker **busy-workers**))))
-    ;; The thread or the process is to end.
-    (when continue (funcall continue))))
+      ;; Before who asked can go on, so that nobody finds it busy then.
+      (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
+      (%served (cffi:mem-ref request :uint64) answered))
+    ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
+    (when (functionp continue) (funcall continue))
+    continue))
 
 (defun dismiss-workers ()
   "Have all workers end, as soon as they have no question."

@@ -35,6 +35,17 @@
     (defvar *array* (make-array 10 :element-type 'double-float :initial-element 1d0))
     (defvar *thing* (make-condition (quote simple-error)))
     (setf (pyrite:pyvalue "kept_thing") *thing*)
+    (defun answer () 42)
+    (defun define-in-thread ()
+      (pyrite:pyexec "import threading
+def in_thread(f):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(f()))
+    thread.start(); thread.join()
+    return results[0]"))
+    (define-in-thread)
+    (setf (pyrite:pyvalue "kept_function") (function answer))
+    (pyrite:pyeval "in_thread(kept_function)")
     (when *numpy* (setf (pyrite:pyvalue "kept_array") *array*))
     ;; An image is not saved while there are other threads: what Python keeps stays right.
     (defun fails-to-save-p (function)
@@ -47,6 +58,8 @@
     (defvar *not-saved* (fails-to-save-p (lambda () (uiop:symbol-call :sb-ext '#:save-lisp-and-die "not-saved.core"))))
     ;; SBCL itself does not get over that: without it, the next attempt fails.
     (uiop:symbol-call :sb-impl '#:finalizer-thread-start)
+    ;; Threads of Python's are still answered, by a function that is lent already.
+    (defvar *answered* (pyrite:pyeval "in_thread(kept_function)"))
     (defun garbage ()
       (dotimes (i 5)
         (let ((vectors (loop repeat 40000 collect (make-array 10 :element-type 'double-float))))
@@ -84,6 +97,9 @@
     (pyrite:py+ 3 4)
     *not-saved*
     *kept-on*
+    *answered*
+    (progn (define-in-thread)
+           (pyrite:pycall "in_thread" (function answer)))
     ;; Python's streams are on a function that is lent.
     (count-if (lambda (place) (and (typep place 'pyrite::loan)
                                    (not (eq (function pyrite::answer-stream) (pyrite::loan-object place)))))
@@ -102,7 +118,7 @@
   '(nil t t pyrite:released-pyarray pyrite:released-pyarray pyrite:released-pyarray nil nil
     pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
     pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7
-    t t 0 "printed" t t)
+    t t 42 42 0 "printed" t t)
   "What should come of it.")
 
 (defun script (core)
