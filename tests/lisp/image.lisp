@@ -121,7 +121,15 @@ def in_thread(f):
     t t 42 42 0 "printed" t t)
   "What should come of it.")
 
-(defun script (core)
+(defparameter *to-save-in-dedicated-mode*
+  '((asdf:load-system "pyrite")
+    (defvar *results* '())
+    (defmacro note (form) `(push (handler-case ,form (error (condition) (type-of condition))) *results*))
+    (setf pyrite:*python-call-mode* :dedicated-thread)
+    (pyrite:pycall "len" "abc"))
+  "The same while one thread makes all calls: that thread must end before, and another be there afterwards.")
+
+(defun script (core *to-save* *to-note*)
   "The forms of a program that saves an image to CORE."
   `((defpackage #:pyrite/test (:use #:cl))
     (require :asdf)
@@ -143,11 +151,11 @@ def in_thread(f):
          (with-standard-io-syntax
            (loop for form in forms collect (prin1-to-string form)))))
 
-(defun run-saved-image (folder)
-  "What an image that is saved to FOLDER notes when it starts."
+(defun run-saved-image (folder to-save to-note)
+  "What an image that is saved to FOLDER after TO-SAVE notes of TO-NOTE when it starts."
   (let* ((runtime (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext)))
          (core (uiop:native-namestring (merge-pathnames "saved.core" folder)))
-         (script (write-forms (merge-pathnames "save.lisp" folder) (script core))))
+         (script (write-forms (merge-pathnames "save.lisp" folder) (script core to-save to-note))))
     (uiop:run-program (list runtime "--noinform" "--no-sysinit" "--no-userinit" "--disable-debugger"
                             "--load" script))
     (with-input-from-string (stream (uiop:run-program (list runtime "--core" core "--noinform") :output :string))
@@ -157,7 +165,18 @@ def in_thread(f):
   "Nothing of Python is there until it is asked for; wrappers are stale; call sites and names work."
   (if (eq (uiop:implementation-type) :sbcl)
       (with-temporary-folder (folder)
-        (is (equal *noted* (run-saved-image folder))))
+        (is (equal *noted* (run-saved-image folder *to-save* *to-note*))))
+      (skip "Saving an image is tested in SBCL only.")))
+
+(test image.in-dedicated-mode
+  (if (eq (uiop:implementation-type) :sbcl)
+      (with-temporary-folder (folder)
+        (is (equal '(:dedicated-thread 4 pyrite:py-zero-division-error 2)
+                   (run-saved-image folder *to-save-in-dedicated-mode*
+                                    '(pyrite:+python-call-mode+
+                                      (pyrite:pycall "len" "abcd")
+                                      (pyrite:pyeval "1 / 0")
+                                      (pyrite:pycall "lambda f: f(1)" (function 1+)))))))
       (skip "Saving an image is tested in SBCL only.")))
 
 (test image.library-is-found-again
