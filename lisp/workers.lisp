@@ -13,6 +13,8 @@
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
+(pyrite/port:define-global **ending** nil "Whether this process is about to end: there are no new workers.")
+
 (defvar *worker* nil "Whether this thread is one of them.")
 
 (defun worker-p ()
@@ -31,8 +33,7 @@
 (defun ensure-worker ()
   "See to it that there is a worker that has no question."
   (with-workers
-    (setf **workers-wanted** t)
-    (unless (idle-workers)
+    (unless (or **ending** (progn (setf **workers-wanted** t) (idle-workers)))
       (push (bt:make-thread #'work :name "Pyrite worker") **workers**))))
 
 (defun dismiss-worker (worker only-if-spare)
@@ -94,8 +95,14 @@ question, it will not be saved, and this process goes on: there are workers as b
   "Forget all workers: in a restarted image there are none."
   (setf **workers** '()
         **busy-workers** '()
+        **ending** nil
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 
-(pyrite/port:add-exit-hook 'dismiss-workers)
+(defun dismiss-workers-at-exit ()
+  "Have all workers end, and nobody start another: threads of Python's may ask to the last."
+  (setf **ending** t)
+  (dismiss-workers))
+
+(pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)
 (pyrite/port:add-restart-hook 'forget-workers)
