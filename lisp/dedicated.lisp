@@ -259,5 +259,4 @@ others' calls are made here."
     (setf **server** (make-server))))
 
 (pyrite/port:add-restart-hook 'renew-server)
-(pyrite/port:add-save-hook 'stop-server-thread)
 (pyrite/port:add-exit-hook 'stop-server-thread)

@@ -105,4 +105,6 @@ question, it will not be saved, and this process goes on: there are workers as b
 
 (pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)
+;; Called before that one, which looks for other threads.
+(pyrite/port:add-save-hook 'stop-server-thread)
 (pyrite/port:add-restart-hook 'forget-workers)
