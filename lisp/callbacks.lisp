@@ -143,8 +143,8 @@ Python in the place of the exit, whose target cannot be found again."))
   1)
 
 (defun answer (question id args nargs nkwargs reply)
-  "As ANSWER-QUESTION, but always returns: every other way out is raised in Python. The second value is
-what goes on with that, or NIL."
+  "As ANSWER-QUESTION, but always returns: every other way out is raised in Python. The second value is then
+what goes on with that, a function, or T when it is unknown."
   (let ((exit nil) (answered nil))
     (block boundary
       (unwind-protect
@@ -164,7 +164,7 @@ what goes on with that, or NIL."
         (let ((continue (exit-function exit)))
           (unless answered
             (reply-failure "Lisp code leaves Python" (make-unwinding continue) 1 reply))
-          (return-from boundary (values (or answered 1) (unless answered continue))))))))
+          (return-from boundary (values (or answered 1) (unless answered (or continue t)))))))))
 
 (defun exit-function (exit)
   "A function that goes on with EXIT: a function that does so, a condition, or NIL when it is unknown."

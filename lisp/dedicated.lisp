@@ -15,7 +15,8 @@
 Looked at when Python is started, also after PYSTOP. Set it before that: only then is the one thread
 Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
 threads; all else is as it is in standard mode. While Python waits for the answer of a Lisp function,
-others' calls run; while it computes or waits for something else, they wait. Interrupts of a thread that
+others' calls run; while it computes or waits for something else, they wait, so that threads of Lisp's
+must not wait for each other in Python, with its locks or queues. Interrupts of a thread that
 waits come when Python is done. A Lisp function that a thread of Python's own calls, calls Python where it
 is: that thread may be what the one thread waits for.")
 
@@ -258,5 +259,4 @@ others' calls are made here."
     (setf **server** (make-server))))
 
 (pyrite/port:add-restart-hook 'renew-server)
-(pyrite/port:add-save-hook 'stop-server-thread)
 (pyrite/port:add-exit-hook 'stop-server-thread)

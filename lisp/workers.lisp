@@ -13,6 +13,8 @@
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
+(pyrite/port:define-global **ending** nil "Whether this process is about to end: there are no new workers.")
+
 (defvar *worker* nil "Whether this thread is one of them.")
 
 (defun worker-p ()
@@ -31,8 +33,7 @@
 (defun ensure-worker ()
   "See to it that there is a worker that has no question."
   (with-workers
-    (setf **workers-wanted** t)
-    (unless (idle-workers)
+    (unless (or **ending** (progn (setf **workers-wanted** t) (idle-workers)))
       (push (bt:make-thread #'work :name "Pyrite worker") **workers**))))
 
 (defun dismiss-worker (worker only-if-spare)
@@ -50,12 +51,13 @@ true when that was done."
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
-                 do (cond ((plusp (cffi:mem-ref request :uint64)) (serve request worker))
-                          ((dismiss-worker worker t) (return)))))
+                 until (if (plusp (cffi:mem-ref request :uint64))
+                           (serve request worker)
+                           (dismiss-worker worker t))))
       (dismiss-worker worker nil))))
 
 (defun serve (request worker)
-  "Have WORKER answer the question in REQUEST and give it back."
+  "Have WORKER answer the question in REQUEST and give it back; true when the thread is to end."
   (let ((answered 0) (continue nil))
     (unwind-protect
          (progn
@@ -68,10 +70,12 @@ true when that was done."
                          (cffi:mem-ref request :uint32 +request-nargs+)
                          (cffi:mem-ref request :uint32 +request-nkwargs+)
                          (cffi:mem-ref request :uint64 +request-reply+))))
-      (%served (cffi:mem-ref request :uint64) answered)
-      (with-workers (setf **busy-workers** (remove worker **busy-workers**))))
-    ;; The thread or the process is to end.
-    (when continue (funcall continue))))
+      ;; Before who asked can go on, so that nobody finds it busy then.
+      (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
+      (%served (cffi:mem-ref request :uint64) answered))
+    ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
+    (when (functionp continue) (funcall continue))
+    continue))
 
 (defun dismiss-workers ()
   "Have all workers end, as soon as they have no question."
@@ -91,8 +95,16 @@ question, it will not be saved, and this process goes on: there are workers as b
   "Forget all workers: in a restarted image there are none."
   (setf **workers** '()
         **busy-workers** '()
+        **ending** nil
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 
-(pyrite/port:add-exit-hook 'dismiss-workers)
+(defun dismiss-workers-at-exit ()
+  "Have all workers end, and nobody start another: threads of Python's may ask to the last."
+  (setf **ending** t)
+  (dismiss-workers))
+
+(pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)
+;; Called before that one, which looks for other threads.
+(pyrite/port:add-save-hook 'stop-server-thread)
 (pyrite/port:add-restart-hook 'forget-workers)

@@ -119,7 +119,7 @@ impl<'py> Frame<'py> {
         if self.tag != PYR_DICT {
             return format!("[{index}]");
         }
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             return "<a key>".to_owned();
         }
         let found = bridge::call(inner.py(), "key_of", (&self.container, inner));

@@ -79,10 +79,8 @@ fn nobody_serves_in_vain() {
             assert_eq!(python.served(ticket, 1), PYR_INVALID_HANDLE);
         }
         // SAFETY: NULL is refused.
-        assert_eq!(
-            unsafe { (python.api.pyr_serve)(0, std::ptr::null_mut()) },
-            PYR_NULL_ARGUMENT
-        );
+        let status = unsafe { (python.api.pyr_serve)(0, std::ptr::null_mut()) };
+        assert_eq!(status, PYR_NULL_ARGUMENT);
         let woken: Vec<_> = (0..4)
             .map(|_| thread::spawn(|| host::python().serve(u32::MAX).is_none()))
             .collect();

@@ -30,7 +30,9 @@
     (sb-sys:without-interrupts
       (sb-thread:wait-on-semaphore (keeper-stop keeper)))
     ;; Used here, so that it lives until now.
-    (fill slots 0)))
+    (fill slots 0)
+    ;; The vector must not be the result, which outlives it.
+    nil))
 
 (defun add-keeper ()
   "A new keeper, all of whose slots are free."

@@ -102,6 +102,9 @@ ATTACK(pyr_stop) {
     return pyr_start(&options);
 }
 
+/* It does something once, so not first: threading is then shut down. */
+ATTACK(pyr_end) { return below(self, 1000) == 0 ? pyr_end(below(self, 100)) : PYR_OK; }
+
 ATTACK(pyr_is_running) { return (void)self, pyr_is_running() >> 1 == 0 ? PYR_OK : PYR_PANIC; }
 
 static pyr_status attack(struct attacker *self);
@@ -319,7 +322,7 @@ static const struct {
 } table[] = {
     ROW(pyr_abi_minimum), ROW(pyr_abi_version), ROW(pyr_buffer_close), ROW(pyr_buffer_count),
     ROW(pyr_buffer_get), ROW(pyr_buffer_release), ROW(pyr_buffer_retain), ROW(pyr_call), ROW(pyr_call_method),
-    ROW(pyr_convert), ROW(pyr_counters), ROW(pyr_counts), ROW(pyr_error_clear), ROW(pyr_error_last),
+    ROW(pyr_convert), ROW(pyr_counters), ROW(pyr_counts), ROW(pyr_end), ROW(pyr_error_clear), ROW(pyr_error_last),
     ROW(pyr_eval), ROW(pyr_exec), ROW(pyr_format_exception), ROW(pyr_get), ROW(pyr_getattr), ROW(pyr_getitem),
     ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern),
     ROW(pyr_is), ROW(pyr_is_running), ROW(pyr_iter), ROW(pyr_layout), ROW(pyr_next), ROW(pyr_release),

@@ -76,7 +76,7 @@ def exit_loop(f):
 def exit_run(f):
     for i in range(3): threading.Thread(target=exit_loop, args=(f,), daemon=True).start()
 print('mark:begun')")
-                    '(pyrite:pycall "exit_run" (lambda (x) x))
+                    '(pyrite:pycall "exit_run" (function identity))
                     '(sleep 0.3)))))
 
 (test exit.without-python

@@ -6,8 +6,7 @@
 (in-suite exports)
 
 (defparameter *pending*
-  '("EXPORT-FUNCTION" "PYGENERATOR" "PYTHON-GETATTR" "PYTHON-SETATTR"
-    "WITH-PYTHON-OUTPUT" "WITH-PYTHON-ERROR-OUTPUT")
+  '()
   "The names that Pyrite does not export yet.")
 
 (defparameter *reference*

@@ -35,6 +35,17 @@
     (defvar *array* (make-array 10 :element-type 'double-float :initial-element 1d0))
     (defvar *thing* (make-condition (quote simple-error)))
     (setf (pyrite:pyvalue "kept_thing") *thing*)
+    (defun answer () 42)
+    (defun define-in-thread ()
+      (pyrite:pyexec "import threading
+def in_thread(f):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(f()))
+    thread.start(); thread.join()
+    return results[0]"))
+    (define-in-thread)
+    (setf (pyrite:pyvalue "kept_function") (function answer))
+    (pyrite:pyeval "in_thread(kept_function)")
     (when *numpy* (setf (pyrite:pyvalue "kept_array") *array*))
     ;; An image is not saved while there are other threads: what Python keeps stays right.
     (defun fails-to-save-p (function)
@@ -47,6 +58,8 @@
     (defvar *not-saved* (fails-to-save-p (lambda () (uiop:symbol-call :sb-ext '#:save-lisp-and-die "not-saved.core"))))
     ;; SBCL itself does not get over that: without it, the next attempt fails.
     (uiop:symbol-call :sb-impl '#:finalizer-thread-start)
+    ;; Threads of Python's are still answered, by a function that is lent already.
+    (defvar *answered* (pyrite:pyeval "in_thread(kept_function)"))
     (defun garbage ()
       (dotimes (i 5)
         (let ((vectors (loop repeat 40000 collect (make-array 10 :element-type 'double-float))))
@@ -84,6 +97,9 @@
     (pyrite:py+ 3 4)
     *not-saved*
     *kept-on*
+    *answered*
+    (progn (define-in-thread)
+           (pyrite:pycall "in_thread" (function answer)))
     ;; Python's streams are on a function that is lent.
     (count-if (lambda (place) (and (typep place 'pyrite::loan)
                                    (not (eq (function pyrite::answer-stream) (pyrite::loan-object place)))))
@@ -102,10 +118,18 @@
   '(nil t t pyrite:released-pyarray pyrite:released-pyarray pyrite:released-pyarray nil nil
     pyrite:stale-object 3 5 t pyrite:stale-object pyrite:py-name-error "ZeroDivisionError" ""
     pyrite:stale-object "ZeroDivisionError" t 49 1.5d0 7
-    t t 0 "printed" t t)
+    t t 42 42 0 "printed" t t)
   "What should come of it.")
 
-(defun script (core)
+(defparameter *to-save-in-dedicated-mode*
+  '((asdf:load-system "pyrite")
+    (defvar *results* '())
+    (defmacro note (form) `(push (handler-case ,form (error (condition) (type-of condition))) *results*))
+    (setf pyrite:*python-call-mode* :dedicated-thread)
+    (pyrite:pycall "len" "abc"))
+  "The same while one thread makes all calls: that thread must end before, and another be there afterwards.")
+
+(defun script (core *to-save* *to-note*)
   "The forms of a program that saves an image to CORE."
   `((defpackage #:pyrite/test (:use #:cl))
     (require :asdf)
@@ -127,11 +151,11 @@
          (with-standard-io-syntax
            (loop for form in forms collect (prin1-to-string form)))))
 
-(defun run-saved-image (folder)
-  "What an image that is saved to FOLDER notes when it starts."
+(defun run-saved-image (folder to-save to-note)
+  "What an image that is saved to FOLDER after TO-SAVE notes of TO-NOTE when it starts."
   (let* ((runtime (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext)))
          (core (uiop:native-namestring (merge-pathnames "saved.core" folder)))
-         (script (write-forms (merge-pathnames "save.lisp" folder) (script core))))
+         (script (write-forms (merge-pathnames "save.lisp" folder) (script core to-save to-note))))
     (uiop:run-program (list runtime "--noinform" "--no-sysinit" "--no-userinit" "--disable-debugger"
                             "--load" script))
     (with-input-from-string (stream (uiop:run-program (list runtime "--core" core "--noinform") :output :string))
@@ -141,7 +165,18 @@
   "Nothing of Python is there until it is asked for; wrappers are stale; call sites and names work."
   (if (eq (uiop:implementation-type) :sbcl)
       (with-temporary-folder (folder)
-        (is (equal *noted* (run-saved-image folder))))
+        (is (equal *noted* (run-saved-image folder *to-save* *to-note*))))
+      (skip "Saving an image is tested in SBCL only.")))
+
+(test image.in-dedicated-mode
+  (if (eq (uiop:implementation-type) :sbcl)
+      (with-temporary-folder (folder)
+        (is (equal '(:dedicated-thread 4 pyrite:py-zero-division-error 2)
+                   (run-saved-image folder *to-save-in-dedicated-mode*
+                                    '(pyrite:+python-call-mode+
+                                      (pyrite:pycall "len" "abcd")
+                                      (pyrite:pyeval "1 / 0")
+                                      (pyrite:pycall "lambda f: f(1)" (function 1+)))))))
       (skip "Saving an image is tested in SBCL only.")))
 
 (test image.library-is-found-again

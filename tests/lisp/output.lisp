@@ -5,7 +5,7 @@
 (def-suite output :in pyrite :description "Python's output and input.")
 (in-suite output)
 
-(defun lines (&rest lines)
+(defun text-lines (&rest lines)
   "LINES in one string, each with its end."
   (format nil "~{~A~%~}" lines))
 
@@ -23,7 +23,7 @@
 ;;; Order
 
 (test output.order
-  (is (equal (lines "lisp 1" "python 1" "lisp 2" "python 2 3")
+  (is (equal (text-lines "lisp 1" "python 1" "lisp 2" "python 2 3")
              (written (format t "lisp 1~%")
                       (pyprint "python 1")
                       (format t "lisp 2~%")
@@ -69,7 +69,7 @@
   "Both streams at once, in the order of writing."
   (python-lines "import logging, warnings, traceback"
                 "log = logging.getLogger('pyrite'); log.addHandler(logging.StreamHandler())")
-  (is (equal (lines "a1" "b2" "c")
+  (is (equal (text-lines "a1" "b2" "c")
              (written (let ((*error-output* *standard-output*))
                         (pyexec "print('a', end=''); print(1, file=sys.stderr); print('b', end='', file=sys.stderr); print(2); print('c')")))))
   (is (equal "abc"
@@ -77,7 +77,7 @@
                         (pyexec "print('a', end=''); print('b', end='', file=sys.stderr); print('c', end='')")))))
   (flet ((errors (code)
            (with-output-to-string (*error-output*) (pyexec code))))
-    (is (equal (lines "logged") (errors "log.warning('logged')")))
+    (is (equal (text-lines "logged") (errors "log.warning('logged')")))
     (is-true (search "UserWarning: careful" (errors "warnings.warn('careful')")))
     (is-true (search "ZeroDivisionError" (errors "try: 1/0
 except Exception: traceback.print_exc()")))))
@@ -96,13 +96,13 @@ except Exception: traceback.print_exc()")))))
 
 (test output.unicode
   (let ((text (text 97 228 8364 128013 0 9 1114111)))
-    (is (equal (lines text) (written (pyprint text))))
+    (is (equal (text-lines text) (written (pyprint text))))
     (is (equal text (with-python-output (pyprint text :end "")))))
   (is (equal (text 8364 8364 65533)
              (written (pyexec "sys.stdout.buffer.write('€'.encode()); b = sys.stdout.buffer
 for byte in '€'.encode(): b.write(bytes([byte]))
 b.write(b'\\xff')"))))
-  (is (equal (lines "a" "b") (written (pyexec "sys.stdout.writelines(['a\\n', 'b\\n'])")))))
+  (is (equal (text-lines "a" "b") (written (pyexec "sys.stdout.writelines(['a\\n', 'b\\n'])")))))
 
 (test output.unencodable
   "What a stream cannot encode does not lose the rest."
@@ -125,8 +125,8 @@ b.write(b'\\xff')"))))
   (is-false (let ((*standard-output* (make-string-output-stream))) (pycall "sys.stdout.isatty")))
   (raises "TypeError" (pycall "sys.stdout.write" 5))
   (raises "io.UnsupportedOperation" (pycall "sys.stdin.fileno"))
-  (is (equal (lines "x") (written (pyexec "sys.stdout.close(); sys.stdout.reconfigure(line_buffering=True); print('x')"))))
-  (is (equal (lines "x") (written (pyexec "print('x', file=sys.__stdout__)")))))
+  (is (equal (text-lines "x") (written (pyexec "sys.stdout.close(); sys.stdout.reconfigure(line_buffering=True); print('x')"))))
+  (is (equal (text-lines "x") (written (pyexec "print('x', file=sys.__stdout__)")))))
 
 (test output.replaced
   "Python code may put another stream in the place of sys.stdout."
@@ -134,15 +134,15 @@ b.write(b'\\xff')"))))
                 "    with contextlib.redirect_stdout(text): print('inside')"
                 "    print('outside')" "    return text.getvalue()")
   (let ((inside nil))
-    (is (equal (lines "outside") (written (setf inside (pycall "redirected")))))
-    (is (equal (lines "inside") inside))))
+    (is (equal (text-lines "outside") (written (setf inside (pycall "redirected")))))
+    (is (equal (text-lines "inside") inside))))
 
 ;;; Captures
 
 (test output.capture
-  (is (equal (lines "hello") (with-python-output (pyprint "hello"))))
+  (is (equal (text-lines "hello") (with-python-output (pyprint "hello"))))
   (is (equal "" (with-python-output)))
-  (is (equal (lines "error") (with-python-error-output (pyexec "print('error', file=sys.stderr)"))))
+  (is (equal (text-lines "error") (with-python-error-output (pyexec "print('error', file=sys.stderr)"))))
   (let ((captured nil))
     (is (equal "lisp" (written (setf captured (with-python-output (princ "lisp") (pyprint "x" :end ""))))))
     (is (equal "x" captured)))
@@ -170,7 +170,7 @@ b.write(b'\\xff')"))))
 (test output.capture.exits
   "However a capture is left, the next one and the stream are as before."
   (flet ((intact-p ()
-           (and (equal (lines "after") (written (pyprint "after")))
+           (and (equal (text-lines "after") (written (pyprint "after")))
                 (equal "captured" (with-python-output (pyprint "captured" :end "")))
                 (null pyrite::**captures**)
                 (eql 0 (pycall "lambda: len(sys.modules['_pyrite_streams'].redirections)")))))
@@ -182,16 +182,16 @@ b.write(b'\\xff')"))))
                                   (pycall (lambda () (pyprint "x" :end "") (invoke-restart 'leave))))
                     (leave () (values :left)))))
     (is-true (intact-p))
-    (is (equal (lines "fine") (with-python-output (ignore-errors (pyeval "1/0")) (pyprint "fine"))))))
+    (is (equal (text-lines "fine") (with-python-output (ignore-errors (pyeval "1/0")) (pyprint "fine"))))))
 
 (test output.capture.descriptors
   "What is written below Python is captured, in order with what Python writes."
   (python-lines)
-  (is (equal (lines "python" "raw" "child" "python again")
+  (is (equal (text-lines "python" "raw" "child" "python again")
              (with-python-output
                (pyexec "print('python'); os.write(1, b'raw\\n'); subprocess.run(['echo', 'child']); print('python again')"))))
-  (is (equal (lines "c") (with-python-output (cffi:foreign-funcall "puts" :string "c" :int))))
-  (is (equal (lines "error") (with-python-error-output (pyexec "os.system('echo error >&2')"))))
+  (is (equal (text-lines "c") (with-python-output (cffi:foreign-funcall "puts" :string "c" :int))))
+  (is (equal (text-lines "error") (with-python-error-output (pyexec "os.system('echo error >&2')"))))
   (is (equal '("outer-1 outer-2 " "inner ")
              (let ((inner nil))
                (list (with-python-output
@@ -233,7 +233,7 @@ b.write(b'\\xff')"))))
                 "    threads = [threading.Thread(target=function) for function in functions]"
                 "    for thread in threads: thread.start()"
                 "    for thread in threads: thread.join()")
-  (is (equal (lines "from a thread") (with-python-output (pyexec "run(lambda: print('from a thread'))"))))
+  (is (equal (text-lines "from a thread") (with-python-output (pyexec "run(lambda: print('from a thread'))"))))
   (is (equal "partial" (with-python-output (pyexec "run(lambda: print('partial', end=''))"))))
   (is (equal "" (written (with-python-output (pyexec "run(lambda: print('not here'))")))))
   (let ((text (with-python-output (pycall "lambda n: run(*[lambda: [print('x' * 99) for i in range(n)]] * 8)" (scaled 1000)))))
@@ -247,7 +247,7 @@ b.write(b'\\xff')"))))
   (is (equal "last words." (written (pyexec "Last(); gc.collect()") (princ "."))))
   (is (equal "last words." (written (with-remote-objects (pyexec "last = Last()"))
                                     (pystop) (princ "."))))
-  (is (equal (lines "again") (written (pyprint "again")))))
+  (is (equal (text-lines "again") (written (pyprint "again")))))
 
 (test output.additional-init-codes
   (pystop)
@@ -262,18 +262,18 @@ b.write(b'\\xff')"))))
   (flet ((reading (text code)
            (let ((*standard-input* (make-string-input-stream text)))
              (pyeval code))))
-    (is (equal "line" (reading (lines "line" "rest") "input()")))
-    (is (equal "prompt? " (written (reading (lines "x") "input('prompt? ')"))))
+    (is (equal "line" (reading (text-lines "line" "rest") "input()")))
+    (is (equal "prompt? " (written (reading (text-lines "x") "input('prompt? ')"))))
     (raises "EOFError" (reading "" "input()"))
-    (is (equalp (vector (lines "a") (lines "b") "c" "") (reading (format nil "a~%b~%c") "[sys.stdin.readline() for i in range(4)]")))
-    (is (equalp (vector (lines "a") "b") (reading (format nil "a~%b") "list(sys.stdin)")))
-    (is (equalp (vector (lines "a") "b") (reading (format nil "a~%b") "sys.stdin.readlines()")))
+    (is (equalp (vector (text-lines "a") (text-lines "b") "c" "") (reading (format nil "a~%b~%c") "[sys.stdin.readline() for i in range(4)]")))
+    (is (equalp (vector (text-lines "a") "b") (reading (format nil "a~%b") "list(sys.stdin)")))
+    (is (equalp (vector (text-lines "a") "b") (reading (format nil "a~%b") "sys.stdin.readlines()")))
     (is (equal (format nil "a~%~%b~%") (reading (format nil "a~%~%b~%") "sys.stdin.read()")))
     (is (equalp #("ab" "c" "") (reading "abc" "[sys.stdin.read(2), sys.stdin.read(5), sys.stdin.read(1)]")))
     (is (equalp #("ab" "cd" "") (reading "abcd" "[sys.stdin.readline(2), sys.stdin.readline(-1), sys.stdin.readline(3)]")))
     (is (equal (text 8364) (reading (text 8364) "sys.stdin.buffer.read().decode()")))
     (is (equal (text 8364) (reading (text 8364 10 97) "sys.stdin.buffer.readline().decode()[:-1]")))
     (is-false (reading "" "sys.stdin.isatty()")))
-  (with-input-from-string (*standard-input* (lines "for python" "for lisp"))
+  (with-input-from-string (*standard-input* (text-lines "for python" "for lisp"))
     (is (equal "for python" (pycall "input")))
     (is (equal "for lisp" (read-line)))))

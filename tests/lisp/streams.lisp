@@ -38,28 +38,28 @@
     (get-output-stream-string target)))
 
 (test streams.gray
-  (is (equal (lines "abc") (text-through (constantly nil) (lambda () (pyprint "abc")))))
-  (is (equal (lines "abc") (text-through (lambda (stream) (declare (ignore stream)) (pycall "len" "x"))
+  (is (equal (text-lines "abc") (text-through (constantly nil) (lambda () (pyprint "abc")))))
+  (is (equal (text-lines "abc") (text-through (lambda (stream) (declare (ignore stream)) (pycall "len" "x"))
                                          (lambda () (pyprint "abc"))))))
 
 (test streams.gray.prints
   "A stream that has Python print while it is written to comes to an end; other streams may be written to."
   (let ((elsewhere (make-string-output-stream)))
-    (is (equal (lines "abc")
+    (is (equal (text-lines "abc")
                (text-through (lambda (stream) (declare (ignore stream))
                                (let ((*standard-output* elsewhere)) (pyprint "elsewhere")))
                              (lambda () (pyprint "abc")))))
-    (is (equal (lines "elsewhere") (get-output-stream-string elsewhere))))
+    (is (equal (text-lines "elsewhere") (get-output-stream-string elsewhere))))
   ;; What the stream has printed to itself goes to the process's own output.
   (let ((inner nil))
-    (is (equal (lines "inside" "abc")
+    (is (equal (text-lines "inside" "abc")
                (let ((outer nil))
                  (setf inner (call-with-process-output
                               (lambda ()
                                 (setf outer (text-through (lambda (stream) (declare (ignore stream)) (pyprint "recursive"))
                                                           (lambda () (pyprint "abc")))))))
                  (format nil "inside~%~A" outer))))
-    (is (equal (lines "recursive") inner))))
+    (is (equal (text-lines "recursive") inner))))
 
 (defun call-with-process-output (function)
   "Call FUNCTION and return what was written to the file descriptor 1 meanwhile."
@@ -92,7 +92,7 @@
     ;; The error of the call comes first.
     (raises "ZeroDivisionError" (pyexec "print('x', end=''); 1/0"))
     (signals error (with-input-from-string (*standard-input* "x") (close *standard-input*) (pycall "input"))))
-  (is (equal (lines "fine") (written (pyprint "fine"))))
+  (is (equal (text-lines "fine") (written (pyprint "fine"))))
   (is (equal "" (written (pyexec "pass"))) "Nothing is left of what could not be written."))
 
 (test streams.errors.hold-nothing
@@ -119,7 +119,7 @@
     (is (eql 1 (pyeval "len(unwound)")))
     (is (eq :left (leave :end "")))
     (is (eql 2 (pyeval "len(unwound)"))))
-  (is (equal (lines "fine") (written (pyprint "fine")))))
+  (is (equal (text-lines "fine") (written (pyprint "fine")))))
 
 ;;; Children of this process
 
@@ -141,7 +141,7 @@
                     (lambda () (setf text (written (setf status (pycall "fork")))))))
     (is (eql 0 status))
     (is (equal "parent" text))
-    (is (equal (lines "child" "False") children))))
+    (is (equal (text-lines "child" "False") children))))
 
 (test streams.multiprocessing
   (define-python "import multiprocessing, sys"
@@ -209,10 +209,10 @@ ready.wait()"))
 
 (test streams.process-input
   "Python and Lisp read from the process's standard input in turns."
-  (is (equal (lines "begin" "one" "two" "three")
+  (is (equal (text-lines "begin" "one" "two" "three")
              (run-lisp '((format t "begin~%")
                          (pyrite:pyexec "print(input())")
                          (write-line (read-line))
                          (pyrite:pyexec "print(input())")
                          (uiop:quit 0))
-                       (lines "one" "two" "three")))))
+                       (text-lines "one" "two" "three")))))
