@@ -51,8 +51,10 @@
 (defun retire-block (block)
   "Have a new block filled in the place of BLOCK, unless another thread has seen to it."
   (let ((new (make-finalizer-block)))
-    (when (eq block (sb-ext:compare-and-swap (symbol-value '**finalizer-block**) block new))
-      (sb-ext:atomic-push block (symbol-value '**full-blocks**)))))
+    ;; An exit between the two would lose the block.
+    (sb-sys:without-interrupts
+      (when (eq block (sb-ext:compare-and-swap (symbol-value '**finalizer-block**) block new))
+        (sb-ext:atomic-push block (symbol-value '**full-blocks**))))))
 
 (defun finalize-handle (object handle function)
   (declare (optimize speed))
@@ -93,20 +95,28 @@
   (and (< left (ash +block-places+ -3))
        (notany #'null (finalizer-block-pointers block))))
 
+(defun take-full-blocks ()
+  "The full blocks, which nobody else has from now on."
+  (loop for blocks = **full-blocks**
+        when (eq blocks (sb-ext:compare-and-swap (symbol-value '**full-blocks**) blocks '()))
+          return blocks))
+
+(defun sweep-full-block (block)
+  "Sweep BLOCK, which was taken, and keep what is left of it."
+  (let ((left (sweep-block block)))
+    (cond ((zerop left))
+          ((movable-p block left) (move-block block))
+          (t (sb-ext:atomic-push block (symbol-value '**full-blocks**))))))
+
 (defun sweep-finalizers ()
-  "Release the handles whose objects are gone. Called after each garbage collection, on any thread."
+  "Release the handles whose objects are gone. Called after each garbage collection, on any thread, which may
+be interrupted: an exit would lose the blocks that were taken."
   ;; A collection may begin while this very thread is sweeping: then that sweep is enough.
   (let ((lock **finalizer-lock**))
     (unless (sb-thread:holding-mutex-p lock)
-      (sb-thread:with-mutex (lock :wait-p nil)
-        (sweep-block **finalizer-block**)
-        (let ((blocks (loop for all = **full-blocks**
-                            when (eq all (sb-ext:compare-and-swap (symbol-value '**full-blocks**) all '()))
-                              return all)))
-          (dolist (block blocks)
-            (let ((left (sweep-block block)))
-              (cond ((zerop left))
-                    ((movable-p block left) (move-block block))
-                    (t (sb-ext:atomic-push block (symbol-value '**full-blocks**)))))))))))
+      (sb-sys:without-interrupts
+        (sb-thread:with-mutex (lock :wait-p nil)
+          (sweep-block **finalizer-block**)
+          (mapc #'sweep-full-block (take-full-blocks)))))))
 
 (pushnew 'sweep-finalizers sb-ext:*after-gc-hooks*)
