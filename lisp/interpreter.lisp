@@ -104,6 +104,7 @@ once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
 
 (defun end-python ()
   "Do what Python does at its end, when this process ends: wait for threads, run exit functions, flush."
+  (replace-lost-workers)
   (%end (floor (* 1000 *exit-patience*))))
 
 (pyrite/port:add-exit-hook 'end-python)

@@ -6,7 +6,8 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function (t t t t t t) t) answer))
+(declaim (ftype (function (t t t t t t) t) answer)
+         (ftype (function (&optional t) t) work))
 
 (pyrite/port:define-global **workers** '() "The threads that answer.")
 (pyrite/port:define-global **busy-workers** '() "Those among them that have a question.")
@@ -30,11 +31,24 @@
 (defun idle-workers ()
   (set-difference **workers** **busy-workers**))
 
+(defun start-worker (&optional question)
+  "Have there be one more worker, which answers QUESTION first."
+  (with-workers
+    (push (bt:make-thread (lambda () (work question)) :name "Pyrite worker") **workers**)))
+
 (defun ensure-worker ()
   "See to it that there is a worker that has no question."
-  (with-workers
-    (unless (or **ending** (progn (setf **workers-wanted** t) (idle-workers)))
-      (push (bt:make-thread #'work :name "Pyrite worker") **workers**))))
+  (unless (or **ending** (with-workers (setf **workers-wanted** t) (idle-workers)))
+    (start-worker)))
+
+(defun replace-lost-workers ()
+  "See to it that there is a worker, if there was one: not every Lisp's threads outlive the beginning of the
+process's end."
+  (when **workers-wanted**
+    (with-workers
+      (setf **workers** (remove-if-not #'bt:thread-alive-p **workers**)
+            **busy-workers** (remove-if-not #'bt:thread-alive-p **busy-workers**)))
+    (ensure-worker)))
 
 (defun dismiss-worker (worker only-if-spare)
   "Have WORKER not be one any more, if ONLY-IF-SPARE only when there is another one that has no question;
@@ -45,36 +59,52 @@ true when that was done."
             **busy-workers** (remove worker **busy-workers**))
       t)))
 
-(defun work ()
-  "What a worker does: answer questions until it is not wanted any more."
+(defun work (&optional question)
+  "What a worker does: answer questions, QUESTION first, until it is not wanted any more."
   (let ((worker (bt:current-thread)) (*worker* t))
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
-           (loop while (and **workers-wanted** (eql +ok+ (%serve +patience+ request)))
-                 until (if (plusp (cffi:mem-ref request :uint64))
-                           (serve request worker)
-                           (dismiss-worker worker t))))
+           (loop until (pyrite/port:without-interrupts
+                         (if question
+                             (serve (shiftf question nil) worker)
+                             (serve-next request worker)))))
       (dismiss-worker worker nil))))
 
-(defun serve (request worker)
-  "Have WORKER answer the question in REQUEST and give it back; true when the thread is to end."
-  (let ((answered 0) (continue nil))
+(defun serve-next (request worker)
+  "Have WORKER answer the next question, if one comes soon, with the memory of REQUEST; true when the thread
+is to end. No interrupt comes while a question is nobody's."
+  (cond ((not (and **workers-wanted** (eql +ok+ (%%serve +patience+ request)))) t)
+        ((zerop (cffi:mem-ref request :uint64)) (dismiss-worker worker t))
+        (t (serve (read-question request) worker))))
+
+(defun read-question (request)
+  "The number of the question in REQUEST, and the arguments of ANSWER, in a list."
+  (list (cffi:mem-ref request :uint64)
+        (cffi:mem-ref request :uint32 +request-question+)
+        (cffi:mem-ref request :uint64 +request-id+)
+        (cffi:mem-ref request :uint64 +request-args+)
+        (cffi:mem-ref request :uint32 +request-nargs+)
+        (cffi:mem-ref request :uint32 +request-nkwargs+)
+        (cffi:mem-ref request :uint64 +request-reply+)))
+
+(defun serve (question worker)
+  "Have WORKER answer QUESTION and give it back; true when the thread is to end."
+  (let ((mine nil) (answered 0) (continue nil))
     (unwind-protect
          (progn
            (with-workers (push worker **busy-workers**))
+           ;; Who ends this thread does not mean who asks: a thread that is ended now hands the question on.
+           (pyrite/port:with-interrupts (setf mine t))
            (ensure-worker)
-           (setf (values answered continue)
-                 (answer (cffi:mem-ref request :uint32 +request-question+)
-                         (cffi:mem-ref request :uint64 +request-id+)
-                         (cffi:mem-ref request :uint64 +request-args+)
-                         (cffi:mem-ref request :uint32 +request-nargs+)
-                         (cffi:mem-ref request :uint32 +request-nkwargs+)
-                         (cffi:mem-ref request :uint64 +request-reply+))))
+           (setf (values answered continue) (apply #'answer (rest question))))
       ;; Before who asked can go on, so that nobody finds it busy then.
       (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
-      (%served (cffi:mem-ref request :uint64) answered))
+      (if mine
+          (%%served (first question) answered)
+          (start-worker question)))
     ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
-    (when (functionp continue) (funcall continue))
+    (when (functionp continue)
+      (pyrite/port:with-interrupts (funcall continue)))
     continue))
 
 (defun dismiss-workers ()
@@ -99,9 +129,13 @@ question, it will not be saved, and this process goes on: there are workers as b
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 
 (defun dismiss-workers-at-exit ()
-  "Have all workers end, and nobody start another: threads of Python's may ask to the last."
+  "Have all workers end, and nobody start another: threads of Python's may ask to the last. Those without a
+question are waited for, since not every Lisp can end with threads."
   (setf **ending** t)
-  (dismiss-workers))
+  (dismiss-workers)
+  (loop repeat 100
+        while (with-workers (some #'bt:thread-alive-p (idle-workers)))
+        do (sleep 0.01)))
 
 (pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)

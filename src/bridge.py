@@ -414,9 +414,18 @@ def end(patience):
     import atexit
     import threading
 
+    # Before Python 3.13 the main thread's lock is waited for on any other thread, and so are who waits for it.
+    lock = getattr(threading.main_thread(), "_tstate_lock", None)
+    if lock is not None:
+        threading._shutdown_locks.discard(lock)
     # In a thread, since it waits without limit. It first ends those of concurrent.futures.
     waiting = threading.Thread(target=threading._shutdown, daemon=True)
     waiting.start()
+    if lock is not None and lock.locked():
+        # Not before it has looked whether the main thread runs.
+        while waiting.is_alive() and not threading._SHUTTING_DOWN:
+            waiting.join(0.001)
+        lock.release()
     waiting.join(patience)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

@@ -9,11 +9,18 @@
 (defmacro define-macro (name lambda-list &body body)
   `(defmacro ,name ,lambda-list ,@body))
 
+(defvar *interruptible* t
+  "Whether interrupts came before WITHOUT-INTERRUPTS.")
+
 (defmacro without-interrupts (&body body)
-  `(mp:without-interrupts ,@body))
+  `(let ((*interruptible* ext:*interrupts-enabled*))
+     (mp:without-interrupts ,@body)))
 
 (defmacro with-interrupts (&body body)
-  `(mp:with-interrupts ,@body))
+  `(let ((si:*allow-with-interrupts* *interruptible*))
+     (if *interruptible*
+         (mp:with-interrupts ,@body)
+         (progn ,@body))))
 
 (defun stack-low-p ()
   ;; ECL has stacks of its own for frames to unwind to and for special bindings.

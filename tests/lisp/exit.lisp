@@ -34,12 +34,23 @@ print('mark:registered')")))))
                     '(pyrite:pystop)))))
 
 (test exit.threads
-  "Threads are waited for, unless they are daemons."
+  "Threads are waited for, unless they are daemons, and no longer than they run."
   (is (eq t (ends-p '("thread" "exit")
+                    '(setf pyrite:*exit-patience* 1000)
                     '(pyrite:raw-pyexec "import atexit, threading, time
 atexit.register(lambda: print('mark:exit'))
 threading.Thread(target=lambda: (time.sleep(0.5), print('mark:thread'))).start()
 threading.Thread(target=lambda: time.sleep(1000), daemon=True).start()")))))
+
+(test exit.main-thread
+  "Who waits for the main thread's end does not hold it up."
+  (is (eq t (ends-p '("joined")
+                    '(setf pyrite:*exit-patience* 1000)
+                    '(pyrite:raw-pyexec "import threading
+def exit_join():
+    threading.main_thread().join()
+    print('mark:joined')
+threading.Thread(target=exit_join).start()")))))
 
 (test exit.executor
   (is (eq t (ends-p '("work")
