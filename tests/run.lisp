@@ -4,6 +4,7 @@
 ;;;;     ecl --norc --shell tests/run.lisp SUITE
 ;;;;     PYRITE_SUITE=SUITE ccl --no-init --batch --load tests/run.lisp
 ;;;;
+;;;; A suite faults/NAME is the file tests/faults/NAME.lisp, which is loaded for it only.
 ;;;; Without a SUITE the tests are only compiled and loaded. Exits with code 22, which no crash gives,
 ;;;; when something was checked and nothing failed. Reads PYRITE_TEST_SEED, see random.lisp.
 
@@ -66,8 +67,14 @@
       (error "There is no suite ~A in pyrite/test." name))
     suite))
 
+(defun load-fault (name)
+  "Load the file of the suite NAME, if it is one of those in tests/faults."
+  (when (uiop:string-prefix-p "faults/" name)
+    (load (merge-pathnames (format nil "tests/~A.lisp" name) *project*))))
+
 (defun run-suite (name)
   "Run the suite NAME, say how it went, and return the exit code."
+  (load-fault name)
   (let ((results (progv (list (uiop:find-symbol* '#:*test-dribble* :fiveam)) (list (make-broadcast-stream))
                    (call-fiveam '#:run (find-suite name)))))
     (flet ((counted (class)

@@ -103,11 +103,13 @@ run_suite() {
     fi
 }
 
-# Every file but the one of the package is a suite of the same name.
+# Every file but the one of the package is a suite of the same name; those of faults have it before theirs.
 suites() {
     local file
-    for file in tests/lisp/*.lisp; do
-        basename "$file" .lisp
+    for file in tests/lisp/*.lisp tests/faults/*.lisp; do
+        file=${file#tests/}
+        file=${file#lisp/}
+        echo "${file%.lisp}"
     done | grep -vx package
 }
 

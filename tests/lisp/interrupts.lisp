@@ -26,14 +26,6 @@
     "    def __enter__(self): return self"
     "    def __exit__(self, *a): cleaned.append(2)"))
 
-(defun alive-p ()
-  "True when Python is as it should be, in this thread and in another, also deep in its stack."
-  (flet ((sum () (eql 45 (pyeval "sum(range(10))"))))
-    (and (sum)
-         (first (in-threads 1 (lambda (i) (declare (ignore i)) (sum))))
-         (eql 900 (pycall "lambda f, n: f(f, n)" (pyeval "lambda f, n: n and 1 + f(f, n - 1)") 900))
-         (eql 2 (pyeval "len(__import__('traceback').extract_stack()) + 1 + (lambda: 0)()")))))
-
 (defmacro times-out (&body body)
   "Two checks: BODY signals PYTHON-TIMEOUT, and Python is alive."
   `(progn

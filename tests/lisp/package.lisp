@@ -67,6 +67,14 @@
   "Execute LINES of Python."
   (pyexec (format nil "~{~A~%~}" lines)))
 
+(defun alive-p ()
+  "True when Python is as it should be, in this thread and in another, also deep in its stack."
+  (flet ((sum () (eql 45 (pyeval "sum(range(10))"))))
+    (and (sum)
+         (first (in-threads 1 (lambda (i) (declare (ignore i)) (sum))))
+         (eql 900 (pycall "lambda f, n: f(f, n)" (pyeval "lambda f, n: n and 1 + f(f, n - 1)") 900))
+         (eql 1 (pyeval "len(__import__('traceback').extract_stack())")))))
+
 ;;; Objects
 
 (defun held-objects ()
