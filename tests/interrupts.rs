@@ -254,10 +254,8 @@ fn a_limit_that_is_over_fails_the_next_call() {
     assert_eq!(end(host, late), PYR_OK);
     assert_eq!(host.eval("1 + 1").expect("a number"), int(2));
     // SAFETY: NULL is refused.
-    assert_eq!(
-        unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) },
-        PYR_NULL_ARGUMENT
-    );
+    let status = unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) };
+    assert_eq!(status, PYR_NULL_ARGUMENT);
 }
 
 fn a_thread_interrupts_another() {
