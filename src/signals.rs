@@ -10,8 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
 
 use crate::api::callbacks;
-use crate::bridge;
 use crate::fault::Fault;
+use crate::bridge;
+
+pub(crate) mod child;
 
 /// What is done at `signal` now.
 fn action(signal: i32) -> Option<libc::sigaction> {
@@ -106,10 +108,11 @@ fn our_handler() -> usize {
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
     let changed = PyCFunction::new_closure(py, None, None, |_, _| {
-        take_interrupt();
-        true
+        if are_kept() {
+            take_interrupt();
+        }
     })?;
-    bridge::call(py, "keep_signals", (handlers.vital(), changed))?;
+    bridge::call(py, "keep_signals", (handlers.vital(), changed, child::hooks(py)?))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
