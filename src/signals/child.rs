@@ -65,7 +65,12 @@ fn release() {
         .collect();
     for (signal, action) in host.iter() {
         let mut action = *action;
-        action.sa_sigaction = libc::SIG_DFL;
+        // Python has an exception for what SIGPIPE tells.
+        action.sa_sigaction = if *signal == libc::SIGPIPE {
+            libc::SIG_IGN
+        } else {
+            libc::SIG_DFL
+        };
         action.sa_flags = 0;
         set_action(*signal, &action);
     }
@@ -75,7 +80,11 @@ fn release() {
 /// Give the host its signals back.
 #[cold]
 pub(crate) fn return_to_host() {
-    for (signal, action) in HOST_ACTIONS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+    for (signal, action) in HOST_ACTIONS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
         set_action(signal, &action);
     }
     KEPT.store(true, Relaxed);
