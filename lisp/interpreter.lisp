@@ -29,7 +29,8 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defun write-configuration (python stream)
   "Print to STREAM what PYTHON, a PYTHON, is."
   (format stream "~&; Python ~A~%;   executable: ~A~%;   library:    ~A~%;   libpyrite:  ~A~%"
-          (python-version python) (python-executable python) (python-libpython python) (library-path)))
+          (python-version python) (python-executable python) (python-libpython python)
+          (or **library-path** (library-path))))
 
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
@@ -52,24 +53,52 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defun library-loaded-p ()
   (plusp **%start**))
 
+(defun read-path (what)
+  "Ask the user for the path of WHAT; a list of it."
+  (format *query-io* "~&The path of ~A: " what)
+  (finish-output *query-io*)
+  (list (read-line *query-io*)))
+
+(defun call-with-another (what conditions function)
+  "The value of FUNCTION, which needs WHAT. Where it signals one of CONDITIONS there are two restarts: RETRY
+calls it again, and USE-VALUE, too, with the path of another WHAT."
+  (flet ((call (&rest path)
+           (restart-case (return-from call-with-another (apply function path))
+             (retry ()
+               :report (lambda (stream) (format stream "Look for ~A again." what))
+               :test (lambda (condition) (member (type-of condition) conditions))
+               path)
+             (use-value (other)
+               :report (lambda (stream) (format stream "Use another ~A." what))
+               :interactive (lambda () (read-path what))
+               :test (lambda (condition) (member (type-of condition) conditions))
+               (list (uiop:native-namestring other))))))
+    (loop for path = (call) then (apply #'call path))))
+
+(defun load-and-start (&optional (executable (chosen-executable)))
+  "Load libpython and libpyrite, and start Python as EXECUTABLE would run."
+  (let ((python (find-python executable)))
+    (open-libpython python)
+    (call-with-another "libpyrite" '(library-not-found abi-mismatch) #'load-libpyrite)
+    (handler-bind ((pyrite-error (lambda (condition)
+                                   (declare (ignore condition))
+                                   (forget-library))))
+      (start-python (python-executable python)))
+    (setf **python** python)))
+
 (defun pystart (&key (verbose *pystart-verbosity*))
   "Start Python, the one that *PYTHON-EXECUTABLE-PATH* or the environment chooses; true.
 
 Nothing happens when it runs already. When it is started and VERBOSE is true, it is printed to
 *STANDARD-OUTPUT* which one. Any number of threads may call this at once. Signals PYTHON-NOT-FOUND,
-LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
+LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do, with the restarts RETRY, and
+USE-VALUE for the path of another Python executable, or of another libpyrite."
   (unless (python-alive-p)
     (bt:with-lock-held (*start-lock*)
       (use-call-mode *python-call-mode*)
       (if (library-loaded-p)
           (start-python "")
-          (let ((python (find-python)))
-            (load-library python)
-            (handler-bind ((pyrite-error (lambda (condition)
-                                           (declare (ignore condition))
-                                           (forget-library))))
-              (start-python (python-executable python)))
-            (setf **python** python)))
+          (call-with-another "Python executable" '(python-not-found python-start-error) #'load-and-start))
       (when verbose (write-configuration **python** *standard-output*))))
   t)
 
@@ -107,4 +136,15 @@ once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (replace-lost-workers)
   (%end (floor (* 1000 *exit-patience*))))
 
+(defun end-python-to-save ()
+  "Do so, too, when an image is about to be saved, which ends this process."
+  (when (pyrite/port:savable-without-p (our-threads))
+    (end-python)
+    (when (python-alive-p)
+      (flush-python-output)
+      (finish-output *standard-output*)
+      (finish-output *error-output*))))
+
 (pyrite/port:add-exit-hook 'end-python)
+;; Called before those that end threads.
+(pyrite/port:add-save-hook 'end-python-to-save)

@@ -81,7 +81,8 @@ where they do so already. When the library is not loaded, a function that return
 
 (defun checkout ()
   "The folder that holds the crate and the Lisp system, or NIL when they are not together."
-  (let* ((system (asdf:system-relative-pathname "pyrite" "../"))
+  ;; In a saved image the system may be known, but gone.
+  (let* ((system (ignore-errors (asdf:system-relative-pathname "pyrite" "../")))
          (folder (and system (uiop:ensure-directory-pathname (uiop:truenamize system)))))
     (when (and folder (uiop:file-exists-p (merge-pathnames "Cargo.toml" folder))) folder)))
 
@@ -102,23 +103,33 @@ where they do so already. When the library is not loaded, a function that return
           (fail 'library-not-found "Building libpyrite in ~A failed: ~A" folder condition)))
       (uiop:native-namestring (built-library)))))
 
+(defun library-beside-program ()
+  "The path of the libpyrite in the folder of the program that runs, or NIL: programs may come with theirs."
+  (let ((program (ignore-errors (truename "/proc/self/exe"))))
+    (when program
+      (loop for name in '("libpyrite.so.0" "libpyrite.so")
+            for file = (format nil "~A~A" (uiop:native-namestring (uiop:pathname-directory-pathname program)) name)
+            when (present-p file)
+              return file))))
+
 (defun library-path ()
-  "The path of libpyrite: $PYRITE_LIBRARY, the checkout's, else its name for the system to find."
+  "The path of libpyrite: $PYRITE_LIBRARY, the one beside the program, the checkout's, else its name for the
+system to find."
   (let ((built (built-library)))
     (or (getenv "PYRITE_LIBRARY")
+        (library-beside-program)
         (and built (uiop:file-exists-p built) (uiop:native-namestring built))
         "libpyrite.so.0")))
 
-(defun open-library ()
-  "Open libpyrite, building it when there is none and it can be built."
-  (let ((path (library-path)))
-    (multiple-value-bind (handle reason) (dlopen path)
-      (or handle
-          (let ((built (and (equal path "libpyrite.so.0") (build-library))))
-            (and built (dlopen built)))
-          (fail 'library-not-found
-                "libpyrite cannot be loaded from ~A: ~A~%Set PYRITE_LIBRARY to its path, or build it: ~
-                 cargo build --release" path reason)))))
+(defun open-library (path)
+  "Open libpyrite at PATH, building it when there is none and it can be built."
+  (multiple-value-bind (handle reason) (dlopen path)
+    (or handle
+        (let ((built (and (equal path "libpyrite.so.0") (build-library))))
+          (and built (dlopen built)))
+        (fail 'library-not-found
+              "libpyrite cannot be loaded from ~A: ~A~%Set PYRITE_LIBRARY to its path, or build it: ~
+               cargo build --release" path reason))))
 
 (defun loaded-python-version ()
   "The version, such as \"3.11\", of a libpython that this process has loaded already, or NIL."
@@ -153,17 +164,32 @@ where they do so already. When the library is not loaded, a function that return
                  system needs ~A. Rebuild the library (cargo build --release), or update the system."
                 (text version) (text minimum) (text +abi-version+)))))))
 
-(defun load-library (python)
-  "Load PYTHON's libpython and libpyrite, and find the addresses of all functions."
-  (open-libpython python)
-  (let ((handle (open-library)))
+(pyrite/port:define-global **library-path** nil "Where libpyrite was loaded from.")
+
+(defun load-libpyrite (&optional (path (library-path)))
+  "Load libpyrite from PATH, and find the addresses of all functions."
+  (let ((handle (open-library path)))
     (check-abi handle)
+    (setf **library-path** path)
     (loop for (name . variable) in **functions**
           do (setf (symbol-value variable) (dlsym handle name)))))
 
+(defun load-library (python)
+  "Load PYTHON's libpython and libpyrite."
+  (open-libpython python)
+  (load-libpyrite))
+
 (defun forget-library ()
   "Forget the addresses: in a restarted image, nothing is loaded."
+  (setf **library-path** nil)
   (loop for (nil . variable) in **functions**
         do (setf (symbol-value variable) 0)))
 
+(defun forget-library-to-save ()
+  "Forget them before an image is saved: hooks of the garbage collector may run in it before those of its start."
+  (when (pyrite/port:savable-without-p '())
+    (forget-library)))
+
 (pyrite/port:add-restart-hook 'forget-library)
+;; Of this system's, the last one that is called.
+(pyrite/port:add-save-hook 'forget-library-to-save)

@@ -96,12 +96,13 @@ made of them. A venv's python is a link, which is not followed: its place is wha
               "Use a Python that was built with --enable-shared (pyenv: ~
                PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install; conda has it always).")))
 
-(defun find-python ()
-  "The PYTHON to embed. Signals PYTHON-NOT-FOUND when there is none, saying what to install."
+(defun find-python (&optional (chosen (chosen-executable)))
+  "The PYTHON to embed, that of the executable CHOSEN. Signals PYTHON-NOT-FOUND when there is none, saying what
+to install."
   (destructuring-bind (&optional executable version implementation free-threaded libpython prefix)
-      (ask (chosen-executable))
+      (ask chosen)
     (cond ((null prefix)
-           (fail 'python-not-found "~A does not answer like a Python." (chosen-executable)))
+           (fail 'python-not-found "~A does not answer like a Python." chosen))
           ((string/= implementation "cpython")
            (fail 'python-not-found "~A is ~A: only CPython can be embedded." executable implementation))
           ((member version '("3.0" "3.1" "3.2" "3.3" "3.4" "3.5" "3.6" "3.7" "3.8") :test #'string=)

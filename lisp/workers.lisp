@@ -112,6 +112,13 @@ is to end. No interrupt comes while a question is nobody's."
   (setf **workers-wanted** nil)
   (%serve-wake))
 
+(defun our-threads ()
+  "The threads that end when an image is to be saved: the one that makes all calls of Python, if there is one,
+and workers without a question."
+  (append (with-workers (idle-workers))
+          (when (and **server** (server-thread **server**) (null (server-running **server**)))
+            (list (server-thread **server**)))))
+
 (defun stop-workers-to-save ()
   "Have all workers end: an image is saved without threads. With other threads, or where a worker has a
 question, it will not be saved, and this process goes on: there are workers as before."

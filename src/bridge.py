@@ -450,10 +450,10 @@ def breathe():
         pass
 
 
-def keep_signals(vital, changed):
+def keep_signals(vital, changed, hooks):
     """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
 
-    `changed` is called when SIGINT was taken.
+    `changed` is called when SIGINT was taken, and `hooks` before a fork, after it in the parent, in the child.
     """
     import _signal
     import warnings
@@ -492,6 +492,16 @@ def keep_signals(vital, changed):
             add(signum, file, all_threads, chain)
 
     turn_on, faulthandler.enable, faulthandler.register = faulthandler.enable, enable, register_dump
+
+    before, in_parent, in_child = hooks
+
+    def release():
+        in_child()
+        register(_signal.SIGINT, _signal.getsignal(_signal.SIGINT) or _signal.SIG_DFL)
+        in_parent()
+
+    # The first to be registered are the nearest to the fork.
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=release)
 
 
 def started(kinds):

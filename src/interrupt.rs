@@ -27,6 +27,8 @@ pub(crate) const BY_SIGNAL: u32 = 1;
 pub(crate) const BY_HOST: u32 = 2;
 /// A limit of the thread's is over. Stays until an entry has failed of it.
 pub(crate) const BY_LIMIT: u32 = 4;
+/// Nobody asked: the entry forked, this is the child, and its signals are to be the host's again.
+const FORKED: u32 = 8;
 
 /// What of a thread signal handlers and other threads look at.
 #[derive(Default)]
@@ -126,6 +128,14 @@ static MAIN: AtomicPtr<Thread> = AtomicPtr::new(std::ptr::null_mut());
 pub(crate) fn set_main(thread: &Thread) {
     thread.interruption.main.store(true, Relaxed);
     MAIN.store(std::ptr::from_ref(thread).cast_mut(), Release);
+}
+
+/// Note that this process is a child, which the entry that runs on this thread, if any, has forked.
+pub(crate) fn note_fork() {
+    let interruption = &thread::current().interruption;
+    if interruption.is_inside() {
+        interruption.requested.fetch_or(FORKED, Relaxed);
+    }
 }
 
 /// A thread that others may ask to stop.
@@ -277,6 +287,9 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
         return (status, false);
     }
     let requested = interruption.requested.swap(0, Relaxed);
+    if requested & FORKED != 0 {
+        signals::child::return_to_host();
+    }
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
     let forward = requested & BY_SIGNAL != 0 && (pending || stopped);

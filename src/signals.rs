@@ -12,6 +12,8 @@ use crate::api::callbacks;
 use crate::bridge;
 use crate::fault::Fault;
 
+pub(crate) mod child;
+
 /// What is done at `signal` now.
 fn action(signal: i32) -> Option<libc::sigaction> {
     // SAFETY: an all-zero sigaction is valid; with no new action, the call only reads.
@@ -84,7 +86,7 @@ impl Handlers {
     }
 }
 
-/// What the host does at SIGINT, for the handler that is in its place.
+/// What the host does at a signal, for the handler that is in its place.
 struct HostAction(UnsafeCell<Option<libc::sigaction>>);
 
 // SAFETY: written with the GIL held, before the handler is installed that reads it, and again only when
@@ -92,6 +94,8 @@ struct HostAction(UnsafeCell<Option<libc::sigaction>>);
 unsafe impl Sync for HostAction {}
 
 static HOST_ACTION: HostAction = HostAction(UnsafeCell::new(None));
+/// The same for SIGPIPE.
+static HOST_PIPE_ACTION: HostAction = HostAction(UnsafeCell::new(None));
 
 /// Whether signals are to be kept the host's.
 static KEPT: AtomicBool = AtomicBool::new(false);
@@ -102,22 +106,29 @@ fn our_handler() -> usize {
     callbacks::interrupted as *const () as usize
 }
 
-/// What `bridge.py` calls when SIGINT was taken.
+/// A function of ours that `bridge.py` calls. A PyCFunction of a closure needs what not every Python has in
+/// which the library is to be loaded.
 #[pyclass(module = "_pyrite", frozen)]
-struct Changed;
+struct Called(fn());
 
 #[pymethods]
-impl Changed {
-    #[allow(clippy::unused_self)]
+impl Called {
     fn __call__(&self) {
+        self.0();
+    }
+}
+
+/// What is done when Python code has taken SIGINT.
+fn changed() {
+    if are_kept() {
         take_interrupt();
     }
 }
 
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
-    let changed = Bound::new(py, Changed)?;
-    bridge::call(py, "keep_signals", (handlers.vital(), changed))?;
+    let changed = Bound::new(py, Called(changed))?;
+    bridge::call(py, "keep_signals", (handlers.vital(), changed, child::hooks(py)?))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
@@ -149,20 +160,38 @@ pub(crate) fn take_interrupt() {
     }
 }
 
+/// Have broken pipes be no signals in Python, whose code gets an error then, and on Python's own threads, on
+/// which the host's handler may not be able to run.
+pub(crate) fn take_broken_pipe() {
+    if let Some(host) = action(libc::SIGPIPE).filter(|host| host.sa_sigaction != libc::SIG_IGN) {
+        let mut action = host;
+        action.sa_sigaction = callbacks::pipe_broken as *const () as usize;
+        action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: see `HostAction`.
+        unsafe { *HOST_PIPE_ACTION.0.get() = Some(host) };
+        set_action(libc::SIGPIPE, &action);
+    }
+}
+
 /// Whether the host has a function for SIGINT.
 fn host_handles() -> bool {
     // SAFETY: see `HostAction`.
     unsafe { (*HOST_ACTION.0.get()).as_ref() }.is_some_and(is_handled)
 }
 
-/// Do what the host does at SIGINT: for the handler, whose arguments these are.
+/// Do what the host does at SIGINT or SIGPIPE: for the handler, whose arguments these are.
 ///
 /// # Safety
 /// Called by the handler.
 pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut std::ffi::c_void) {
+    let host = if signal == libc::SIGPIPE {
+        &HOST_PIPE_ACTION
+    } else {
+        &HOST_ACTION
+    };
     // SAFETY: see `HostAction`; what the host installed takes these arguments.
     unsafe {
-        let Some(host) = &*HOST_ACTION.0.get() else { return };
+        let Some(host) = &*host.0.get() else { return };
         match host.sa_sigaction {
             libc::SIG_IGN => {}
             libc::SIG_DFL => {

@@ -279,6 +279,11 @@ impl Thread {
         self.depth() > 0
     }
 
+    /// Whether this is a thread of the host's and not in Python: for signal handlers.
+    pub(crate) fn is_in_host(&self) -> bool {
+        !self.state.get().is_null() && !self.interruption.is_in_python()
+    }
+
     /// Whether this was asked before: see [`Thread::watched`].
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.replace(true)

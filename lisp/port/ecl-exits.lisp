@@ -38,6 +38,20 @@
                          '())
                         (t (caught-cluster cluster function))))))
 
+;; T means 0, too, and is told from the 0 of an EXT:QUIT.
+(when (eql ext:*program-exit-code* 0)
+  (setf ext:*program-exit-code* t))
+
+(defun call-with-ends-caught (body function)
+  "Call BODY; call FUNCTION when it would end the process, which EXT:QUIT does by setting the code and
+unwinding."
+  (let ((before ext:*program-exit-code*) (returned nil))
+    (unwind-protect (multiple-value-prog1 (funcall body)
+                      (setf returned t))
+      (unless (or returned (eql before ext:*program-exit-code*))
+        (let ((code (shiftf ext:*program-exit-code* before)))
+          (funcall function (lambda () (ext:quit code))))))))
+
 (defun call-with-exits-caught (body exit-function handler-function)
   (let ((restarts (cons '() si:*restart-clusters*)) (handlers (cons (list (cons 'nil #'identity)) si:*handler-clusters*))
         (restarts-caught nil) (handlers-caught nil))
@@ -55,7 +69,7 @@
                                             :test-function #'catch-restarts))
                     restarts))
             (si:*handler-clusters* (cons (list (cons 'anything #'catch-handlers)) handlers)))
-        (funcall body)))))
+        (call-with-ends-caught body exit-function)))))
 
 (defmacro with-exits-caught ((exit-function handler-function) &body body)
   `(flet ((body () ,@body))

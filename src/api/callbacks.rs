@@ -33,6 +33,17 @@ pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginf
     }
 }
 
+/// The handler of SIGPIPE where signals are kept the host's.
+///
+/// # Safety
+/// Called by the system.
+pub(crate) unsafe extern "C" fn pipe_broken(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    if thread::of_handler().is_some_and(thread::Thread::is_in_host) {
+        // SAFETY: the arguments are the handler's.
+        unsafe { signals::pass_on(signal, info, context) };
+    }
+}
+
 /// The handler of the signal that wakes a system call.
 pub(crate) extern "C" fn woken(_signal: i32) {}
 

@@ -244,9 +244,9 @@ def start(f):
 
 (test callbacks-threads.exit-in-callback
   "A callback that ends the process."
+  (is (eql 7 (run-and-exit `(pyrite:pycall "lambda f: f()" (lambda () ,(exits-with 7))))))
+  (is (eql 0 (run-and-exit `(pyrite:pycall "lambda f: f()" (lambda () ,(exits-with 0))))))
   (if (eq (uiop:implementation-type) :sbcl)
-      (progn
-        (is (eql 7 (run-and-exit `(pyrite:pycall "lambda f: f()" (lambda () ,(exits-with 7))))))
-        (is (eql 7 (run-and-exit *daemon* `(pyrite:pycall "start" (lambda (x) x ,(exits-with 7)))
-                                 '(sleep 50)))))
-      (skip "Exits in callbacks are tested in SBCL only.")))
+      (is (eql 7 (run-and-exit *daemon* `(pyrite:pycall "start" (lambda (x) x ,(exits-with 7)))
+                               '(sleep 50))))
+      (skip "An exit of another thread than the first is one of the thread elsewhere.")))

@@ -247,6 +247,51 @@ for it is not waited for finalizers."
   "The pathname of the file NAME of the project."
   (asdf:system-relative-pathname "pyrite" (concatenate 'string "../" name)))
 
+;;; Other processes
+
+(defun loaded-registry ()
+  "The source registry of the systems that are loaded, for another process to find them."
+  `(:source-registry
+    (:also-exclude "cl-asdf")
+    ,@(loop for folder in (remove-duplicates
+                           (remove nil (mapcar #'asdf:system-source-directory (asdf:already-loaded-systems)))
+                           :test #'equal)
+            collect (list :directory (uiop:native-namestring folder)))
+    :ignore-inherited-configuration))
+
+(defun lisp-command (script)
+  "The command of a Lisp like this one that loads the file SCRIPT and then, on SBCL, reads its input."
+  (ecase (uiop:implementation-type)
+    (:sbcl (list (uiop:native-namestring (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext)))
+                 "--noinform" "--no-sysinit" "--no-userinit" "--disable-debugger" "--load" script))
+    (:ecl (list "ecl" "--norc" "--shell" script))
+    (:ccl (list "ccl" "--no-init" "--batch" "--load" script))))
+
+(defun run-for-a-minute (command &key (input "") (environment '()))
+  "The output, with that of errors, of COMMAND, a list of strings, and its exit code: 137 when it takes longer
+than a minute. ENVIRONMENT is a list of NAME=VALUE."
+  (with-input-from-string (input input)
+    (multiple-value-bind (output error-output code)
+        (uiop:run-program `("timeout" "-s" "KILL" "60" "env" ,@environment ,@command)
+                          :input input :output :string :error-output :output :ignore-error-status t)
+      (declare (ignore error-output))
+      (values output code))))
+
+(defun run-in-lisp (forms &rest options &key input environment)
+  "What RUN-FOR-A-MINUTE gives for a new Lisp that loads the system and evaluates FORMS."
+  (declare (ignore input environment))
+  (with-temporary-folder (folder)
+    (let ((script (apply #'write-file (merge-pathnames "script.lisp" folder)
+                         (with-standard-io-syntax
+                           (loop for form in `((defpackage #:pyrite/test (:use #:cl))
+                                               (require :asdf)
+                                               (asdf:initialize-source-registry ',(loaded-registry))
+                                               (let ((*standard-output* (make-broadcast-stream)))
+                                                 (asdf:load-system "pyrite"))
+                                               ,@forms)
+                                 collect (prin1-to-string form))))))
+      (apply #'run-for-a-minute (lisp-command script) options))))
+
 ;;; Threads
 
 (defun in-threads (count function)

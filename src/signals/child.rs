@@ -1,0 +1,90 @@
+//! Signals in the children that Python code forks.
+//!
+//! The host's functions cannot run there, and would keep a child from ending (`Process.terminate` of
+//! multiprocessing sends SIGTERM). So signals do what they do in a program without a host, until the code that
+//! forked returns to the host, if it does so in the child, too.
+
+use std::cell::Cell;
+use std::mem::zeroed;
+use std::ptr::null_mut;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+
+use super::{Called, Handlers, KEPT, PYTHON_HANDLER, is_handled, set_action};
+use crate::interrupt;
+
+/// What the host did at its signals when this process was forked.
+static HOST_ACTIONS: Mutex<Vec<(i32, libc::sigaction)>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The signals that this thread blocked before it forks.
+    static MASK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
+}
+
+/// What is to be called before a fork, in the parent, and in the child.
+pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Called>; 3]> {
+    Ok([
+        Bound::new(py, Called(block))?,
+        Bound::new(py, Called(unblock))?,
+        Bound::new(py, Called(release))?,
+    ])
+}
+
+/// Have what ends a process wait: a child that got it now would do with it as the host does.
+fn block() {
+    // SAFETY: both sets are ours.
+    unsafe {
+        let (mut ends, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
+        libc::sigemptyset(&raw mut ends);
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+            libc::sigaddset(&raw mut ends, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ends, &raw mut before);
+        MASK.set(Some(before));
+    }
+}
+
+fn unblock() {
+    if let Some(before) = MASK.take() {
+        // SAFETY: the set is what was in force.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut()) };
+    }
+}
+
+/// Have signals do what they do without a host. What Python code has taken stays.
+fn release() {
+    KEPT.store(false, Relaxed);
+    let python = PYTHON_HANDLER.load(Relaxed);
+    let actions = Handlers::save().actions.into_iter();
+    let mut host = HOST_ACTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    *host = actions
+        .filter(|(_, action)| is_handled(action) && action.sa_sigaction != python)
+        .collect();
+    for (signal, action) in host.iter() {
+        let mut action = *action;
+        // Python has an exception for what SIGPIPE tells.
+        action.sa_sigaction = if *signal == libc::SIGPIPE {
+            libc::SIG_IGN
+        } else {
+            libc::SIG_DFL
+        };
+        action.sa_flags = 0;
+        set_action(*signal, &action);
+    }
+    interrupt::note_fork();
+}
+
+/// Give the host its signals back.
+#[cold]
+pub(crate) fn return_to_host() {
+    for (signal, action) in HOST_ACTIONS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+    {
+        set_action(signal, &action);
+    }
+    KEPT.store(true, Relaxed);
+}
