@@ -1791,6 +1791,17 @@ pyr_status pyr_release(pyr_handle handle);
 pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_count);
 
 /**
+ * Of what types the objects are that have handles, to find out what is kept by mistake: a dict from the
+ * types' qualified names to how many there are. `flags` and `out` as for `pyr_call`.
+ *
+ * Returns `PYR_OK`, `PYR_PYTHON_ERROR` (MemoryError, say), or a status for a bad argument.
+ *
+ * Requires: `out` points to a writable result, or is NULL.
+ */
+pyr_status pyr_handle_types(uint32_t flags,
+                            struct pyr_result *out);
+
+/**
  * The ids of loans without a `host` that Python kept and has let go of: at most `capacity` of them are
  * written to `ids`, and how many to `count`. Each is given once, to whoever asks first. With a `capacity`
  * of 0, `count` is how many there are.

@@ -308,10 +308,10 @@ impl Encoder {
 
     /// Make the cells for a container's items.
     fn open<'py>(&mut self, container: Bound<'py, PyAny>, tag: pyr_tag) -> Result<Frame<'py>, Fault> {
-        if tag == PYR_DICT {
-            self.memory().weigh(TABLE_WEIGHT);
-        }
         Frame::new(container, tag, |count| {
+            if tag == PYR_DICT {
+                self.memory().weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()));
+            }
             let room = self.memory().allocate(count.saturating_mul(size_of::<pyr_value>()))?;
             Ok(room.cast())
         })

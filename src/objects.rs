@@ -88,6 +88,15 @@ pub(crate) fn take(handle: pyr_handle) -> Option<*mut ffi::PyObject> {
     change_table(|table| table.release(handle)).ok().flatten()
 }
 
+/// All objects that the host holds.
+pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
+    table(|table| {
+        let objects = table.values();
+        // SAFETY: attached; the table holds a reference to each, so it is alive.
+        objects.map(|&object| unsafe { Bound::from_borrowed_ptr(py, object) }).collect()
+    })
+}
+
 /// How many objects the host holds.
 pub(crate) fn live() -> usize {
     LIVE.load(Ordering::Relaxed)

@@ -100,6 +100,25 @@ fn memory_that_cannot_be_had_is_a_memory_error() {
 }
 
 #[test]
+fn handles_are_counted_by_type() {
+    if child::case().is_none() {
+        child::run("handles_are_counted_by_type", "types", &[]);
+        return;
+    }
+    let python = python();
+    python.exec("class MemoryThing: pass").expect("a class");
+    let things = ["MemoryThing()", "MemoryThing()", "[1]", "5"].map(|source| python.remote(source));
+    let types = python.outcome(|out| {
+        // SAFETY: the place is writable.
+        unsafe { (python.api.pyr_handle_types)(0, out) }
+    });
+    let expected = [("__main__.MemoryThing", 2), ("int", 1), ("list", 1)];
+    let expected = expected.map(|(name, count)| (text(name), int(count)));
+    assert_eq!(types.expect("a dict"), host::value::Value::Dict(expected.to_vec()));
+    things.iter().for_each(|thing| python.release(thing.handle()));
+}
+
+#[test]
 fn what_there_is_is_told_without_the_gil() {
     if child::case().is_none() {
         child::run("what_there_is_is_told_without_the_gil", "stats", &[]);
