@@ -155,7 +155,7 @@ impl Name {
     #[inline]
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
         match &*self.parts {
-            [] => Err(self.undefined(py)),
+            [] => Err(self.undefined()),
             parts if !self.module.is_null() => self.value_in_module(py, parts),
             [first, rest @ ..] => follow(self.first(py, first.text)?, rest),
         }
@@ -205,7 +205,7 @@ impl Name {
     pub(crate) fn set_value(&self, value: &Bound<'_, PyAny>) -> Result<(), Fault> {
         let py = value.py();
         let (owner, last) = match &*self.parts {
-            [] => return Err(self.undefined(py)),
+            [] => return Err(self.undefined()),
             [middle @ .., last] if !self.module.is_null() => (follow(self.import(py)?, middle)?, last.text),
             [name] => {
                 // SAFETY: attached; the dictionary and the str live for good, the value is alive.
@@ -236,18 +236,17 @@ impl Name {
                 }
             }
         }
-        Err(self.undefined(py))
+        Err(self.undefined())
     }
 
     #[cold]
-    fn undefined(&self, py: Python<'_>) -> Fault {
+    fn undefined(&self) -> Fault {
         let name = if self.parts.is_empty() {
             &*self.text
         } else {
             self.text.split('.').next().unwrap_or("")
         };
-        pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).restore(py);
-        Fault::Python
+        pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into()
     }
 }
 

@@ -259,7 +259,7 @@ pub unsafe extern "C" fn pyr_stats(numbers: *mut usize, length: usize) -> usize 
 }
 
 /// Refuse results that take more than `bytes` of memory, as `pyr_result_weight` tells it, with
-/// `PYR_TOO_LARGE`; also in the arguments of the host's functions, where that is a RuntimeError of Python's.
+/// `PYR_TOO_LARGE`; also in the arguments of the host's functions, where that is a ValueError of Python's.
 ///
 /// For hosts that cannot do with more, in any case: it is refused before it takes much. Holds for all
 /// threads. Without this call there is no limit. Returns `PYR_OK`.

@@ -119,10 +119,11 @@
              :handles (getf stats :handles) :buffers (getf stats :buffers)
              :lent (+ (getf stats :lent-arrays) (getf stats :lent-functions) (getf stats :lent-objects))
              :names (getf stats :names) :threads (getf stats :threads)
+             :blocks (pyeval "sys.getallocatedblocks()")
              :objects (loop for count being the hash-values of types sum count))))))
 
 (defparameter *limits*
-  '(:resident 16384 :heap 4096 :handles 100 :buffers 100 :lent 100 :names 300 :objects 2000)
+  '(:resident 8192 :heap 4096 :handles 100 :buffers 100 :lent 100 :names 300 :objects 2000 :blocks 5000)
   "How much the median of the last third of the samples may be above that of the first third.")
 
 (defun median (numbers)
@@ -150,7 +151,7 @@
 
 (defun prepare ()
   (pystart)
-  (mapc #'import-module '("contextlib" "gc" "numpy" "threading"))
+  (mapc #'import-module '("contextlib" "gc" "numpy" "sys" "threading"))
   (pyexec "
 soak_things = {}
 soak_finally = 0
