@@ -6,7 +6,7 @@ HEADER = $$(ls -t target/release/build/pyrite-*/out/pyrite.h | head -n 1)
 # Lisp sees this checkout and Debian's libraries, and no other configuration.
 export CL_SOURCE_REGISTRY = (:source-registry (:also-exclude "cl-asdf") (:directory "$(CURDIR)/lisp/") (:tree "/usr/share/common-lisp/source/") :ignore-inherited-configuration)
 
-.PHONY: demo test setup bench lint header reference check-c install uninstall clean
+.PHONY: demo test setup bench soak lint header reference check-c install uninstall clean
 
 demo: setup
 	sbcl --noinform --non-interactive --disable-debugger --load examples/lisp/wine.lisp
@@ -19,6 +19,10 @@ setup:
 
 bench: setup
 	sbcl --noinform --non-interactive --disable-debugger --load bench/run.lisp
+
+# SECONDS=600, SEED=a number, LISP=sbcl or ecl.
+soak: setup
+	SOAK_SECONDS="$(or $(SECONDS),600)" SOAK_SEED="$(SEED)" tests/soak.sh $(or $(LISP),sbcl)
 
 lint: setup
 	cargo fmt --check

@@ -71,6 +71,7 @@ LIMIT is the ratio that the project promises, or NIL."
         when (or (null filter) (search filter name))
           do (multiple-value-bind (lisp python) (measure function statement)
                (print-row name lisp python limit)))
+  (part-rows filter)
   (unless filter (start-row)))
 
 (defun prepare ()
@@ -196,6 +197,44 @@ def give_large(): return large
 ;;; Objects
 
 (define-row "wrapper made, dropped, finalized" 15 "object()" (pycall "object"))
+
+;;; The parts of a call. Counting handles enters Python, does next to nothing there, and leaves; asking
+;;; whether Python runs is a foreign call without anything. What is between them is the guard, and attaching
+;;; the thread where it does not hold the GIL.
+
+(defmacro loop-function (form)
+  `(lambda (count)
+     (declare (type fixnum count) (optimize speed))
+     (dotimes (i count) ,form)))
+
+(defun enter (count)
+  (funcall (loop-function (pyrite::%counters (cffi:null-pointer) (cffi:null-pointer))) count))
+
+(defparameter *entries*
+  (list :foreign (loop-function (pyrite::%is-running))
+        :all #'enter
+        :held (lambda (count) (with-python-gil (enter count)))
+        :masked (lambda (count) (with-python-gil (with-float-traps-masked (enter count)))))
+  "Ways to enter.")
+
+(defparameter *parts*
+  '(("part of a call: the foreign call, no interrupts" (:foreign) nil)
+    ("part of a call: attach and detach" (:all :held) nil)
+    ("part of a call: all else of the guard" (:held :foreign) 40)
+    ("... of that, floating point" (:held :masked) nil))
+  "Names, the entries of which the second's time is taken from the first's, and limits in nanoseconds.")
+
+(defun part-rows (filter)
+  "The parts of a call, against math.sin(i) in Python's loop."
+  (when (or (null filter) (search filter "part of a call"))
+    (let ((times '()) (python 0))
+      (loop for (key function) on *entries* by #'cddr
+            do (multiple-value-bind (lisp statement) (measure function "math.sin(i)")
+                 (setf (getf times key) lisp
+                       python statement)))
+      (loop for (name (whole less) limit) in *parts*
+            do (print-row name (- (getf times whole) (getf times less 0)) python
+                          (and limit (/ limit python)))))))
 
 ;;; Start
 

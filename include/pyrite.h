@@ -530,7 +530,7 @@ typedef struct pyr_start_options {
 } pyr_start_options;
 
 /**
- * A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. Names need no release.
+ * A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. See `pyr_name_release`.
  */
 typedef uint64_t pyr_name;
 
@@ -1013,7 +1013,7 @@ typedef struct pyr_error {
 #define PYR_UNSUPPORTED_PYTHON 10
 
 /**
- * A name (see `pyr_intern`) that this process never gave out.
+ * A name (see `pyr_intern`) that this process never gave out, or that was given back.
  */
 #define PYR_INVALID_NAME 11
 
@@ -1056,6 +1056,11 @@ typedef struct pyr_error {
  * A limit of time (see `pyr_limit`) was over: Python code was ended by a KeyboardInterrupt, or not begun.
  */
 #define PYR_TIMED_OUT 19
+
+/**
+ * A result that takes more memory than `pyr_limit_results` allows.
+ */
+#define PYR_TOO_LARGE 20
 
 /**
  * Python's `None`.
@@ -1397,6 +1402,29 @@ pyr_status pyr_gil_release(void);
 pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
 
 /**
+ * How many things there are, for tests and for the curious, in this order: handles that are alive; what
+ * waits to be given back by the next call; buffers that are held; names that are held; threads that have a
+ * Python thread state because they entered.
+ *
+ * Writes at most `length` numbers to `numbers`, which may be NULL, and returns how many there are: later
+ * versions have more. Needs no GIL, and may be called at any time: other threads may change the numbers
+ * meanwhile.
+ *
+ * Requires: `numbers` points to `length` writable numbers, or is NULL.
+ */
+size_t pyr_stats(size_t *numbers,
+                 size_t length);
+
+/**
+ * Refuse results that take more than `bytes` of memory, as `pyr_result_weight` tells it, with
+ * `PYR_TOO_LARGE`; also in the arguments of the host's functions, where that is a ValueError of Python's.
+ *
+ * For hosts that cannot do with more, in any case: it is refused before it takes much. Holds for all
+ * threads. Without this call there is no limit. Returns `PYR_OK`.
+ */
+pyr_status pyr_limit_results(size_t bytes);
+
+/**
  * Prepare a name: an attribute's, a dotted one such as `os.path.join`, or source to be called.
  *
  * A dotted name is looked up in `__main__` and then in builtins. With a colon, as in `os.path:join`, what
@@ -1404,7 +1432,8 @@ pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
  *
  * `name` gets a number that this process understands from now on, in `PYR_NAME` cells: using it costs
  * less than using the text. It is looked up afresh at each use, so a redefinition is always seen.
- * Names are kept for the life of the process, and are valid after `pyr_stop`.
+ * The same text has one number, which is valid after `pyr_stop`, too, and as long as you hold it: each
+ * `pyr_intern` holds it once. Where the number of names has a bound, they need no release.
  *
  * `text` is UTF-8, `length` bytes. Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_TEXT` or
  * `PYR_NOT_RUNNING`.
@@ -1414,6 +1443,15 @@ pyr_status pyr_counters(size_t *live_handles, size_t *pending_releases);
 pyr_status pyr_intern(const uint8_t *text,
                       size_t length,
                       pyr_name *name);
+
+/**
+ * Give one hold of `name`, which came from `pyr_intern`, back: with the last its number is no name any
+ * more, and is never given out again.
+ *
+ * For hosts with ever new names. Made for finalizers, as `pyr_release` is. A number that is no name does no
+ * harm. Returns `PYR_OK`.
+ */
+pyr_status pyr_name_release(pyr_name name);
 
 /**
  * The value of a dotted name: its first part in `__main__`, then in builtins, the rest by attribute.
@@ -1484,6 +1522,17 @@ pyr_status pyr_call_method(const struct pyr_value *object,
  * result is not a second result.
  */
 void pyr_result_free(struct pyr_result *result);
+
+/**
+ * What a host needs about, in bytes, for the value of `result` besides its cell: as much as there is memory
+ * behind it, that of Python's which it points to included, and some for each dict and handle in it. 0 when
+ * there is no memory behind it.
+ *
+ * For hosts with little memory, to be asked before they convert a result. Needs no GIL.
+ *
+ * Requires: `result` is one that a function filled and that was not freed, or NULL.
+ */
+size_t pyr_result_weight(const struct pyr_result *result);
 
 /**
  * The attribute `name` (a `PYR_NAME` or text) of `object` (any value).
@@ -1740,6 +1789,17 @@ pyr_status pyr_release(pyr_handle handle);
  * Requires: Both point to writable numbers, or are NULL.
  */
 pyr_status pyr_counts(pyr_handle handle, size_t *handle_count, size_t *object_count);
+
+/**
+ * Of what types the objects are that have handles, to find out what is kept by mistake: a dict from the
+ * types' qualified names to how many there are. `flags` and `out` as for `pyr_call`.
+ *
+ * Returns `PYR_OK`, `PYR_PYTHON_ERROR` (MemoryError, say), or a status for a bad argument.
+ *
+ * Requires: `out` points to a writable result, or is NULL.
+ */
+pyr_status pyr_handle_types(uint32_t flags,
+                            struct pyr_result *out);
 
 /**
  * The ids of loans without a `host` that Python kept and has let go of: at most `capacity` of them are

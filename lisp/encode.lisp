@@ -117,8 +117,23 @@ arithmetic on a NaN may trap."
   "Have libpyrite prepare NAME."
   (with-utf8 (text bytes (name-text name))
     (cffi:with-foreign-object (number :uint64)
-      (check-status (call-when-running (lambda () (%intern text bytes number))))
-      (setf (name-number name) (cffi:mem-ref number :uint64)))))
+      (check-status
+       (call-when-running
+        (lambda ()
+          (pyrite/port:without-interrupts
+            (let ((status (%%intern text bytes number)))
+              (when (eql status +ok+)
+                (own-name-number name (cffi:mem-ref number :uint64)))
+              status))))))))
+
+(defun own-name-number (name number)
+  "Have NUMBER, which was prepared for NAME, be given back some time after NAME is garbage."
+  (setf (name-number name) number)
+  (pyrite/port:finalize-handle name number #'release-name))
+
+(defun release-name (number)
+  "Give NUMBER back. What finalizers call: it neither blocks nor enters Python."
+  (%name-release number))
 
 (declaim (inline encode-name-designator))
 (defun encode-name-designator (designator cell frame)

@@ -78,6 +78,7 @@ calls might fail."
          (signal-host-error exception))
        (error (exception-class (failure-kind failure)) :type type :message message :value exception))
       (#.+stale-handle+ (fail-stale))
+      (#.+too-large+ (fail 'result-too-large "~A" message))
       (#.+timed-out+
        (fail 'python-timeout "Python code was ended: WITH-PYTHON-TIMEOUT allows it no more time."))
       ((#.+circular+ #.+too-deep+ #.+changed+ #.+invalid-text+ #.+invalid-array+ #.+invalid-tag+)

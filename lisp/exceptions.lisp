@@ -35,7 +35,7 @@ their numbers, which begin with 1."
   (py-lookup-error "LookupError" py-exception)
   (py-index-error "IndexError" py-lookup-error)
   (py-key-error "KeyError" py-lookup-error)
-  (py-memory-error "MemoryError" py-exception)
+  (py-memory-error "MemoryError" py-exception storage-condition)
   (py-name-error "NameError" py-exception)
   (py-unbound-local-error "UnboundLocalError" py-name-error)
   (py-os-error "OSError" py-exception)

@@ -11,7 +11,8 @@
   (+ok+ 0) (+python-error+ 1) (+null-argument+ 2) (+invalid-handle+ 3) (+stale-handle+ 4)
   (+invalid-tag+ 5) (+invalid-text+ 6) (+invalid-size+ 7) (+not-running+ 8) (+start-failed+ 9)
   (+unsupported-python+ 10) (+invalid-name+ 11) (+circular+ 12) (+too-deep+ 13) (+changed+ 14)
-  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17) (+invalid-flags+ 18) (+timed-out+ 19))
+  (+gil-not-held+ 15) (+panic+ 16) (+invalid-array+ 17) (+invalid-flags+ 18) (+timed-out+ 19)
+  (+too-large+ 20))
 
 ;;; Tags
 (define-numbers
@@ -110,10 +111,16 @@
 (define-foreign %counters "pyr_counters" :uint32 ((live :pointer) (pending :pointer))
   "How many handles are alive, and how many wait to be released.")
 
+(define-foreign %stats "pyr_stats" :size ((numbers :pointer) (length :size))
+  "Write at most LENGTH counts of what there is to NUMBERS; how many there are.")
+
 ;;; Names, values, calls
 
 (define-foreign %intern "pyr_intern" :uint32 ((text :pointer) (length :size) (name :pointer))
   "Prepare a name.")
+
+(define-foreign %name-release "pyr_name_release" :uint32 ((name :uint64))
+  "Give one hold of a name back, some time.")
 
 (define-foreign %get "pyr_get" :uint32 ((name :pointer) (flags :uint32) (out :pointer))
   "The value of a dotted name.")
@@ -130,6 +137,12 @@
     ((object :pointer) (name :pointer) (args :pointer) (nargs :uint32) (nkwargs :uint32)
      (flags :uint32) (out :pointer))
   "Call a method.")
+
+(define-foreign %result-weight "pyr_result_weight" :size ((result :pointer))
+  "How many bytes the value of a result takes, about.")
+
+(define-foreign %limit-results "pyr_limit_results" :uint32 ((bytes :size))
+  "Refuse results that take more.")
 
 (define-foreign %result-free "pyr_result_free" :void ((result :pointer))
   "Free the memory behind a result.")
@@ -194,6 +207,9 @@
 
 (define-foreign %release "pyr_release" :uint32 ((handle :uint64))
   "Give one hold of a handle back, some time.")
+
+(define-foreign %handle-types "pyr_handle_types" :uint32 ((flags :uint32) (out :pointer))
+  "How many handles there are by type.")
 
 (define-foreign %counts "pyr_counts" :uint32
     ((handle :uint64) (handle-count :pointer) (object-count :pointer))

@@ -45,6 +45,7 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
               (cffi:mem-ref options :uint64 +start-options-flags+)
               (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+)))
         (check-status (%start options))
+        (limit-results)
         (watch-types)
         ;; When another thread stops Python meanwhile, who starts it again does that.
         (let ((*starting* t))

@@ -180,13 +180,13 @@ the object is converted to otherwise, and *LISPIFIERS* and *PYTHONIZERS* are emp
   (declare (type address result))
   (cond ((eql (cell-tag result) +float+) (cell-real result))
         ((zerop (cffi:mem-ref (pointer result) :uint64 +result-memory+)) (decode result))
-        (t (unwind-protect (decode result)
+        (t (unwind-protect (progn (check-room result) (decode result))
              (%result-free (pointer result))))))
 
 (defun read-result (result)
   "As TAKE-DEFAULT, when lispifiers are in force: what LISPIFY-READ makes the value of."
   (declare (type address result))
-  (unwind-protect (read-cells result)
+  (unwind-protect (progn (check-room result) (read-cells result))
     (%result-free (pointer result))))
 
 (defun lispify-read (read)

@@ -51,8 +51,8 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
   (declare (ignore environment))
   `(find-name ,(name-text name)))
 
-(defvar *names* (make-hash-table :test 'equal)
-  "The names that call sites hold, by text.")
+(defvar *names* (trivial-garbage:make-weak-hash-table :test 'equal :weakness :value)
+  "The names that call sites and symbols hold, by text; nobody else does.")
 
 (defvar *names-lock* (bt:make-lock "Pyrite names"))
 

@@ -43,6 +43,8 @@
    #:pythonize-name #:lispify-name
    ;; Threads
    #:with-python-gil #:with-float-traps-masked #:with-python-timeout
+   ;; What there is, and what is left
+   #:python-stats #:with-leak-check #:python-leak #:python-leak-counts #:*heap-share*
    ;; What programs written for py4cl2-cffi know
    #:with-pygc #:enable-pygc #:disable-pygc #:*pygc-threshold* #:pytrack #:*internal-features*
    #:+disable-pystop+ #:+py-none-pointer+ #:+py-empty-tuple-pointer+
@@ -74,4 +76,5 @@
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:conversion-error-place
    #:malformed-keywords #:malformed-chain #:malformed-slice
-   #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error #:python-timeout))
+   #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error #:python-timeout
+   #:result-too-large))

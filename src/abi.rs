@@ -49,7 +49,7 @@ pub const PYR_NOT_RUNNING: pyr_status = 8;
 pub const PYR_START_FAILED: pyr_status = 9;
 /// The libpython in this process is one that cannot be served (too old, or free-threaded).
 pub const PYR_UNSUPPORTED_PYTHON: pyr_status = 10;
-/// A name (see `pyr_intern`) that this process never gave out.
+/// A name (see `pyr_intern`) that this process never gave out, or that was given back.
 pub const PYR_INVALID_NAME: pyr_status = 11;
 /// A container that contains itself cannot be converted.
 pub const PYR_CIRCULAR: pyr_status = 12;
@@ -67,6 +67,8 @@ pub const PYR_INVALID_ARRAY: pyr_status = 17;
 pub const PYR_INVALID_FLAGS: pyr_status = 18;
 /// A limit of time (see `pyr_limit`) was over: Python code was ended by a KeyboardInterrupt, or not begun.
 pub const PYR_TIMED_OUT: pyr_status = 19;
+/// A result that takes more memory than `pyr_limit_results` allows.
+pub const PYR_TOO_LARGE: pyr_status = 20;
 
 /// How deep containers may be nested in a conversion; 1000 in the key of a dict and in a slice.
 pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
@@ -77,7 +79,7 @@ pub const PYR_MAXIMUM_DEPTH: u32 = 1_000_000;
 /// A handle that is stale, released or made up gives a status, never a crash.
 pub type pyr_handle = u64;
 
-/// A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. Names need no release.
+/// A name that was prepared by `pyr_intern`: below 2^62. 0 is no name. See `pyr_name_release`.
 pub type pyr_name = u64;
 
 /// What a cell holds. 0 is no tag.

@@ -215,6 +215,23 @@ def describe(exception):
     return name, message, kind_of(kind)
 
 
+def type_counts(objects):
+    """How many of `objects` there are of each type, by qualified name."""
+    counts = {}
+    for kind in map(type, objects):
+        name = kind.__qualname__
+        if kind.__module__ != "builtins":
+            name = "%s.%s" % (kind.__module__, name)
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def objects_by_type():
+    """How many objects there are that the garbage collector knows, once it has run, by type."""
+    gc.collect()
+    return type_counts(gc.get_objects())
+
+
 def format_exception(exception):
     """The traceback of `exception` as Python prints it."""
     try:

@@ -54,6 +54,10 @@ fn uncommon(object: Bound<'_, PyAny>, flags: u32, out: &mut pyr_result) -> Resul
     Ok(())
 }
 
+/// What a hash table and an object for a handle take at the least, about, in a host.
+const TABLE_WEIGHT: usize = 512;
+const HANDLE_WEIGHT: usize = 64;
+
 /// How many arguments for the host need no memory if they are numbers.
 const ON_STACK: usize = 8;
 
@@ -192,12 +196,12 @@ impl Encoder {
             } else if kind == &raw mut ffi::PyBytes_Type {
                 let length = ffi::PyBytes_Size(pointer) as usize;
                 let bytes = std::slice::from_raw_parts(ffi::PyBytes_AsString(pointer).cast(), length);
-                self.bytes(PYR_BYTES, bytes)
+                self.bytes(PYR_BYTES, bytes)?
                     .map_or_else(|| self.handle(object), Ok)
             } else if kind == &raw mut ffi::PyComplex_Type {
                 Ok(numbers::complex_cell(
                     pointer,
-                    self.room(2 * size_of::<f64>()).cast(),
+                    self.room(2 * size_of::<f64>())?.cast(),
                 ))
             } else {
                 self.other(object)
@@ -215,7 +219,7 @@ impl Encoder {
         let bytes = bytes
             .cast_into::<PyBytes>()
             .map_err(|_| Fault::message("to_bytes gave no bytes"))?;
-        self.bytes(PYR_BIGINT, bytes.as_bytes())
+        self.bytes(PYR_BIGINT, bytes.as_bytes())?
             .map_or_else(|| self.handle(object), Ok)
     }
 
@@ -223,7 +227,7 @@ impl Encoder {
     fn text(&mut self, object: Bound<'_, PyAny>) -> Result<pyr_value, Fault> {
         let pointer = object.as_ptr();
         if !self.ucs4 {
-            let cell = text::with_utf8(object.py(), pointer, |bytes| self.bytes(PYR_UTF8, bytes))?;
+            let cell = text::with_utf8(object.py(), pointer, |bytes| self.bytes(PYR_UTF8, bytes))??;
             return cell.map_or_else(|| self.handle(object), Ok);
         }
         let cell = self.ucs4(PYR_UCS4, pointer)?;
@@ -237,25 +241,27 @@ impl Encoder {
         let Some(units) = aux(measure.units) else {
             return Ok(None);
         };
-        let room = self.room(measure.size);
+        let room = self.room(measure.size)?;
         text::write_ucs4(text, room, &measure)?;
         Ok(Some(pyr_value::bytes(tag, units, room)))
     }
 
     /// A cell with a copy of `bytes`; nothing when there are too many.
-    fn bytes(&mut self, tag: pyr_tag, bytes: &[u8]) -> Option<pyr_value> {
-        let length = aux(bytes.len())?;
-        let room = self.room(bytes.len());
+    fn bytes(&mut self, tag: pyr_tag, bytes: &[u8]) -> Result<Option<pyr_value>, Fault> {
+        let Some(length) = aux(bytes.len()) else {
+            return Ok(None);
+        };
+        let room = self.room(bytes.len())?;
         // SAFETY: `room` is new and large enough.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len()) };
-        Some(pyr_value::bytes(tag, length, room))
+        Ok(Some(pyr_value::bytes(tag, length, room)))
     }
 
     /// Room for `size` bytes, aligned for any cell: the scratch room if it is free and large enough.
     #[inline]
-    fn room(&mut self, size: usize) -> *mut u8 {
+    fn room(&mut self, size: usize) -> Result<*mut u8, Fault> {
         if size <= PYR_SCRATCH && !self.scratch.is_null() {
-            return std::mem::replace(&mut self.scratch, std::ptr::null_mut()).cast();
+            return Ok(std::mem::replace(&mut self.scratch, std::ptr::null_mut()).cast());
         }
         self.memory().allocate(size)
     }
@@ -271,6 +277,9 @@ impl Encoder {
     fn numbered_handle(&mut self, object: Bound<'_, PyAny>, number: u32) -> Result<pyr_value, Fault> {
         let handle = objects::insert(object)?;
         self.handles.push(handle);
+        if let Some(memory) = &mut self.memory {
+            memory.weigh(HANDLE_WEIGHT);
+        }
         Ok(pyr_value::handle(handle, number))
     }
 
@@ -299,9 +308,13 @@ impl Encoder {
 
     /// Make the cells for a container's items.
     fn open<'py>(&mut self, container: Bound<'py, PyAny>, tag: pyr_tag) -> Result<Frame<'py>, Fault> {
-        Ok(Frame::new(container, tag, |count| {
-            self.memory().allocate(count * size_of::<pyr_value>()).cast()
-        }))
+        Frame::new(container, tag, |count| {
+            if tag == PYR_DICT {
+                self.memory().weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()));
+            }
+            let room = self.memory().allocate(count.saturating_mul(size_of::<pyr_value>()))?;
+            Ok(room.cast())
+        })
     }
 
     /// Fill the frame's cells up to the next container among them, which is returned.

@@ -48,7 +48,8 @@ impl From<Miss> for Fault {
 }
 
 impl From<PyErr> for Fault {
-    /// Put the exception back as Python's error indicator.
+    /// Put the exception back as Python's error indicator. What pyo3 drops while it does not know that the
+    /// thread is attached would wait until it is told so: attaching by its own means tells it.
     fn from(error: PyErr) -> Self {
         Python::attach(|py| error.restore(py));
         Self::Python

@@ -96,8 +96,7 @@ impl<'py> Arguments<'py> {
                 .any(|earlier| same_name(py, &earlier[0], &name))
             {
                 let what = format!("keyword argument repeated: {}", name.text());
-                pyo3::exceptions::PyTypeError::new_err(what).restore(py);
-                return Err(Fault::Python);
+                return Err(pyo3::exceptions::PyTypeError::new_err(what).into());
             }
             let value = decode::value(py, &pair[1])?;
             self.push(value);

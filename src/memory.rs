@@ -1,13 +1,23 @@
 //! The memory behind a result: chunks that never move, and Python objects that must outlive it.
 
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 
-use crate::abi::pyr_result;
+use crate::abi::{PYR_TOO_LARGE, pyr_result};
+use crate::fault::Fault;
 use crate::release::{self, Debt, ObjectPointer};
 
 const CHUNK: usize = 4096;
+
+/// How much weight a result may have.
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Refuse results of more than `bytes`.
+pub(crate) fn limit(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
+}
 
 /// Memory that is handed to the host with a result, and freed by it.
 #[derive(Default)]
@@ -17,23 +27,52 @@ pub(crate) struct Memory {
     used: usize,
     /// References that keep memory of Python alive which the result points into.
     kept: Vec<*mut ffi::PyObject>,
+    /// What all of it takes, roughly, in bytes.
+    weight: usize,
 }
 
 impl Memory {
     /// Room for `size` bytes, aligned to 16, that lives as long as this.
-    pub(crate) fn allocate(&mut self, size: usize) -> *mut u8 {
-        let size = size.next_multiple_of(16);
+    #[inline]
+    pub(crate) fn allocate(&mut self, size: usize) -> Result<*mut u8, Fault> {
+        let size = size.checked_next_multiple_of(16).ok_or_else(exhausted)?;
         let room = self.chunks.last().map_or(0, |chunk| chunk.capacity() * 16);
         if self.used + size > room {
-            self.chunks.push(Vec::with_capacity(size.max(CHUNK) / 16));
-            self.used = 0;
+            self.add_chunk(size.max(CHUNK))?;
         }
         let start = self.used;
         self.used += size;
-        self.chunks.last_mut().map_or(std::ptr::null_mut(), |chunk| {
+        Ok(self.chunks.last_mut().map_or(std::ptr::null_mut(), |chunk| {
             // SAFETY: `start + size` is within the chunk's capacity.
             unsafe { chunk.as_mut_ptr().cast::<u8>().add(start) }
-        })
+        }))
+    }
+
+    fn add_chunk(&mut self, size: usize) -> Result<(), Fault> {
+        self.weigh(size);
+        let limit = LIMIT.load(Ordering::Relaxed);
+        if self.weight > limit {
+            return Err(Fault::new(
+                PYR_TOO_LARGE,
+                format!("a value takes more than {limit} bytes: the host has no room for it"),
+            ));
+        }
+        let mut chunk = Vec::new();
+        chunk.try_reserve_exact(size / 16).map_err(|_| exhausted())?;
+        self.chunks.push(chunk);
+        self.used = 0;
+        Ok(())
+    }
+
+    /// Count `bytes` that a host needs for what this does not show: an object of its own, say.
+    #[inline]
+    pub(crate) fn weigh(&mut self, bytes: usize) {
+        self.weight = self.weight.saturating_add(bytes);
+    }
+
+    /// What all of it takes, roughly, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Keep `object`, whose reference moves in, alive as long as this.
@@ -71,6 +110,14 @@ impl Memory {
         // SAFETY: see above.
         unsafe { Box::from_raw(memory.cast()) }
     }
+}
+
+/// There is no memory left: Python's own error for that.
+#[cold]
+fn exhausted() -> Fault {
+    // SAFETY: results are made by threads that are attached.
+    unsafe { ffi::PyErr_NoMemory() };
+    Fault::Python
 }
 
 impl Drop for Memory {

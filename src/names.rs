@@ -8,25 +8,23 @@
 //! code is kept.
 
 use std::borrow::Cow;
-use std::cell::{Cell, UnsafeCell};
-use std::collections::HashMap;
-use std::ops::Deref;
+use std::cell::Cell;
+use std::rc::Rc;
 
 use pyo3::prelude::*;
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, check, own};
-use crate::{bridge, objects, source, text};
+use crate::{bridge, source};
 
-/// How many names that came as text are remembered; further ones are prepared at each use.
-const TEXT_LIMIT: usize = 10_000;
-/// The bits of a name that are its number; the rest tell this process from others.
-const NUMBER: u64 = (1 << 40) - 1;
+pub(crate) use self::table::{Known, count, forget_sources, of_cell, of_text, take};
+
+mod table;
 
 /// One prepared name. Dropped, like all of Python's references, by an attached thread.
 pub(crate) struct Name {
-    text: String,
+    text: Rc<str>,
     /// The interned text.
     whole: *mut ffi::PyObject,
     /// The interned name of the module that the parts are looked up in; NULL for `__main__`.
@@ -62,58 +60,6 @@ impl Drop for Name {
             ffi::Py_XDECREF(self.module);
             ffi::Py_DECREF(self.whole);
         }
-    }
-}
-
-/// A name at hand: one that is kept for good, or one that lasts for this use.
-pub(crate) enum Known {
-    Kept(&'static Name),
-    Passing(Box<Name>),
-}
-
-impl Deref for Known {
-    type Target = Name;
-
-    #[inline]
-    fn deref(&self) -> &Name {
-        match self {
-            Self::Kept(name) => name,
-            Self::Passing(name) => name,
-        }
-    }
-}
-
-struct Names {
-    epoch: u64,
-    list: Vec<&'static Name>,
-    numbers: HashMap<&'static str, usize>,
-}
-
-struct Table(UnsafeCell<Option<Names>>);
-
-// SAFETY: only reached through `names`, by the one thread that holds the GIL.
-unsafe impl Sync for Table {}
-
-static TABLE: Table = Table(UnsafeCell::new(None));
-
-/// The table. The borrow must end before Python code can run.
-#[inline]
-fn names() -> &'static mut Names {
-    // SAFETY: the caller holds the GIL; see above for re-entrance.
-    unsafe { &mut *TABLE.0.get() }.get_or_insert_with(|| Names {
-        // Like a handle, a name is below 2^62.
-        epoch: (objects::epoch() & 0x3F_FFFF) << 40,
-        list: Vec::new(),
-        numbers: HashMap::new(),
-    })
-}
-
-impl Names {
-    fn keep(&mut self, name: Name) -> usize {
-        let name: &'static Name = Box::leak(Box::new(name));
-        self.list.push(name);
-        self.numbers.insert(&name.text, self.list.len());
-        self.list.len()
     }
 }
 
@@ -172,7 +118,7 @@ fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
         None => (std::ptr::null_mut(), parts_of(py, text)?),
     };
     Ok(Name {
-        text: text.to_owned(),
+        text: text.into(),
         whole: intern(py, text)?,
         module,
         parts,
@@ -180,65 +126,20 @@ fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
     })
 }
 
-/// Prepare `text` for good and return its number.
-pub(crate) fn of_text(py: Python<'_>, text: &str) -> Result<pyr_name, Fault> {
-    let number = match names().numbers.get(text) {
-        Some(&number) => number,
-        None => {
-            let name = prepare(py, text)?;
-            names().keep(name)
-        }
-    };
-    Ok(names().epoch | number as u64)
-}
-
-fn kept(name: pyr_name) -> Result<&'static Name, Fault> {
-    let names = names();
-    let number = (name & NUMBER) as usize;
-    if name & !NUMBER != names.epoch || number == 0 {
-        return Err(Fault::new(
-            PYR_INVALID_NAME,
-            "not a name of this process: intern it anew",
-        ));
-    }
-    names
-        .list
-        .get(number - 1)
-        .copied()
-        .ok_or_else(|| Fault::new(PYR_INVALID_NAME, "there is no such name"))
-}
-
 /// What calling the name or source in `cell`, a `PYR_NAME` or text, calls.
 #[inline]
 pub(crate) fn callable<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<'py, PyAny>, Fault> {
-    if cell.tag == PYR_NAME {
-        // SAFETY: the tag says which member was set; any integer is a valid one.
-        return kept(unsafe { cell.of.name })?.callable(py);
-    }
     of_cell(py, cell)?.callable(py)
 }
 
-/// The name in a cell: a `PYR_NAME`, or text.
-#[inline]
-pub(crate) fn of_cell(py: Python<'_>, cell: &pyr_value) -> Result<Known, Fault> {
-    if cell.tag == PYR_NAME {
-        // SAFETY: the tag says which member was set; any integer is a valid one.
-        return kept(unsafe { cell.of.name }).map(Known::Kept);
-    }
-    let text = text::to_str(cell)?;
-    if let Some(&number) = names().numbers.get(&*text) {
-        return Ok(Known::Kept(names().list[number - 1]));
-    }
-    let name = prepare(py, &text)?;
-    let names = names();
-    if names.list.len() < TEXT_LIMIT {
-        let number = names.keep(name);
-        return Ok(Known::Kept(names.list[number - 1]));
-    }
-    Ok(Known::Passing(Box::new(name)))
-}
-
 impl Name {
+    /// Drop the compiled source.
+    fn forget_code(&self) {
+        let code = self.code.replace(std::ptr::null_mut());
+        // SAFETY: attached; the reference was the name's.
+        unsafe { ffi::Py_XDECREF(code) };
+    }
+
     /// The name as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
@@ -254,7 +155,7 @@ impl Name {
     #[inline]
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
         match &*self.parts {
-            [] => Err(self.undefined(py)),
+            [] => Err(self.undefined()),
             parts if !self.module.is_null() => self.value_in_module(py, parts),
             [first, rest @ ..] => follow(self.first(py, first.text)?, rest),
         }
@@ -304,7 +205,7 @@ impl Name {
     pub(crate) fn set_value(&self, value: &Bound<'_, PyAny>) -> Result<(), Fault> {
         let py = value.py();
         let (owner, last) = match &*self.parts {
-            [] => return Err(self.undefined(py)),
+            [] => return Err(self.undefined()),
             [middle @ .., last] if !self.module.is_null() => (follow(self.import(py)?, middle)?, last.text),
             [name] => {
                 // SAFETY: attached; the dictionary and the str live for good, the value is alive.
@@ -335,18 +236,17 @@ impl Name {
                 }
             }
         }
-        Err(self.undefined(py))
+        Err(self.undefined())
     }
 
     #[cold]
-    fn undefined(&self, py: Python<'_>) -> Fault {
+    fn undefined(&self) -> Fault {
         let name = if self.parts.is_empty() {
             &*self.text
         } else {
             self.text.split('.').next().unwrap_or("")
         };
-        pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).restore(py);
-        Fault::Python
+        pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into()
     }
 }
 
@@ -374,14 +274,5 @@ fn attribute<'py>(object: Bound<'py, PyAny>, part: &Part) -> Result<Bound<'py, P
             ffi::PyErr_Clear();
         }
         own(object.py(), ffi::PyObject_GetAttr(object.as_ptr(), part.text))
-    }
-}
-
-/// Drop what compiled sources hold; the names stay.
-pub(crate) fn forget_sources() {
-    for index in 0..names().list.len() {
-        let code = names().list[index].code.replace(std::ptr::null_mut());
-        // SAFETY: attached; the reference was the name's.
-        unsafe { ffi::Py_XDECREF(code) };
     }
 }

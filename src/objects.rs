@@ -5,6 +5,7 @@
 
 use std::cell::UnsafeCell;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pyo3::prelude::*;
@@ -37,16 +38,28 @@ pub(crate) fn epoch() -> u64 {
     (time ^ u64::from(std::process::id())).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
 }
 
+/// How many objects are in the table, for who does not hold the GIL.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
 /// Run `body` on the table. `body` must not run Python code.
 fn table<R>(body: impl FnOnce(&mut Slab<*mut ffi::PyObject>) -> R) -> R {
     // SAFETY: the caller holds the GIL and `body` cannot re-enter: no second borrow can exist.
     body(unsafe { &mut *TABLE.0.get() })
 }
 
+/// [`table`] for a `body` that puts objects in or takes them out.
+fn change_table<R>(body: impl FnOnce(&mut Slab<*mut ffi::PyObject>) -> R) -> R {
+    table(|table| {
+        let result = body(table);
+        LIVE.store(table.live(), Ordering::Relaxed);
+        result
+    })
+}
+
 /// A new handle on `object`, whose reference moves into the table.
 pub(crate) fn insert(object: Bound<'_, PyAny>) -> Result<pyr_handle, Fault> {
     let py = object.py();
-    table(|table| table.insert(object.into_ptr())).map_err(|object| {
+    change_table(|table| table.insert(object.into_ptr())).map_err(|object| {
         // SAFETY: attached; the table gave the reference back.
         drop(unsafe { Bound::from_owned_ptr(py, object) });
         Fault::message("more than 2^30 handles are alive")
@@ -72,17 +85,26 @@ pub(crate) fn count(handle: pyr_handle) -> Result<u32, Fault> {
 
 /// Hold `handle` once less; a reference that the caller must drop comes out with the last hold.
 pub(crate) fn take(handle: pyr_handle) -> Option<*mut ffi::PyObject> {
-    table(|table| table.release(handle)).ok().flatten()
+    change_table(|table| table.release(handle)).ok().flatten()
+}
+
+/// All objects that the host holds.
+pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
+    table(|table| {
+        let objects = table.values();
+        // SAFETY: attached; the table holds a reference to each, so it is alive.
+        objects.map(|&object| unsafe { Bound::from_borrowed_ptr(py, object) }).collect()
+    })
 }
 
 /// How many objects the host holds.
 pub(crate) fn live() -> usize {
-    table(|table| table.live())
+    LIVE.load(Ordering::Relaxed)
 }
 
 /// Make every handle stale and drop what they held.
 pub(crate) fn clear(_py: Python<'_>) {
-    for object in table(Slab::clear) {
+    for object in change_table(Slab::clear) {
         // SAFETY: attached; the table's reference came out with the pointer.
         unsafe { ffi::Py_DECREF(object) };
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use pyo3::ffi;
 
-use crate::{buffer, objects, thread};
+use crate::{buffer, names, objects, thread};
 
 /// One thing to give back.
 pub(crate) enum Debt {
@@ -20,6 +20,8 @@ pub(crate) enum Debt {
     Object(ObjectPointer),
     /// One hold of a buffer.
     Buffer(u64),
+    /// One hold of a name.
+    Name(u64),
 }
 
 /// A counted reference on its way to the thread that will drop it.
@@ -57,7 +59,7 @@ pub(crate) fn drain() {
 
 #[cold]
 fn drain_batch() {
-    let (mut dead, mut buffers) = (Vec::new(), Vec::new());
+    let (mut dead, mut buffers, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
     for debt in QUEUE
         .1
         .try_iter()
@@ -69,9 +71,10 @@ fn drain_batch() {
             Debt::Handle(handle) => dead.extend(objects::take(handle)),
             Debt::Object(ObjectPointer(object)) => dead.push(object),
             Debt::Buffer(id) => buffers.extend(buffer::take(id).ok().flatten()),
+            Debt::Name(name) => forgotten.extend(names::take(name)),
         }
     }
-    drop(buffers);
+    drop((buffers, forgotten));
     for object in dead {
         // SAFETY: attached; the reference is ours, from the table or from a result.
         unsafe { ffi::Py_DECREF(object) };

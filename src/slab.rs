@@ -125,6 +125,11 @@ impl<T> Slab<T> {
         Ok(self.empty(index))
     }
 
+    /// The values in the table.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+
     /// How many values are in the table.
     pub fn live(&self) -> usize {
         self.live

@@ -26,8 +26,8 @@ pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<
         Kind::Statements => (source, ffi::Py_file_input),
     };
     let Ok(source) = CString::new(source) else {
-        pyo3::exceptions::PyValueError::new_err("source code string cannot contain null bytes").restore(py);
-        return Err(Fault::Python);
+        let why = "source code string cannot contain null bytes";
+        return Err(pyo3::exceptions::PyValueError::new_err(why).into());
     };
     // SAFETY: attached; C strings.
     own(py, unsafe {

@@ -8,7 +8,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
@@ -60,6 +60,14 @@ struct Hold {
     taken: bool,
     /// The [`Thread::depth`] it was made in.
     depth: u32,
+}
+
+/// How many threads of the host's have a thread state.
+static ATTACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads of the host's have a thread state. Python's own, which called the host, count too.
+pub(crate) fn count() -> usize {
+    ATTACHED.load(Ordering::Relaxed)
 }
 
 thread_local! {
@@ -180,6 +188,7 @@ impl Thread {
             ffi::PyGILState_Ensure();
             self.state.set(ffi::PyGILState_GetThisThreadState());
             self.owned.set(true);
+            ATTACHED.fetch_add(1, Ordering::Relaxed);
             PYTHON_KEY.get_or_init(|| find_python_key(self.state.get()));
             if !before.is_null() {
                 self.watch();
@@ -218,6 +227,7 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe { ffi::PyEval_SaveThread() });
+        ATTACHED.fetch_add(1, Ordering::Relaxed);
         interrupt::set_main(self);
     }
 
@@ -344,6 +354,9 @@ pub(crate) fn give_back(thread: *mut c_void) {
     // the state is cleared may enter, and finds the thread as it always was.
     unsafe {
         (*thread).delete_state();
+        if !(*thread).state.get().is_null() {
+            ATTACHED.fetch_sub(1, Ordering::Relaxed);
+        }
         (*thread).remember(Record::default());
         interrupt::remove_thread(NonNull::from(&*thread));
         CURRENT.set(null());

@@ -29,19 +29,19 @@ impl<'py> Frame<'py> {
     pub(crate) fn new(
         container: Bound<'py, PyAny>,
         tag: pyr_tag,
-        allocate: impl FnOnce(usize) -> *mut pyr_value,
-    ) -> Self {
+        allocate: impl FnOnce(usize) -> Result<*mut pyr_value, Fault>,
+    ) -> Result<Self, Fault> {
         let length = size(container.as_ptr(), tag);
         let length = if tag == PYR_DICT { length * 2 } else { length };
-        Self {
+        Ok(Self {
             container,
             tag,
-            cells: allocate(length),
+            cells: allocate(length)?,
             length,
             next: 0,
             position: 0,
             value: None,
-        }
+        })
     }
 
     /// The container's own cell, which points to those of its items.

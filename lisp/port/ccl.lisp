@@ -134,6 +134,16 @@
   (declare (ignore kept))
   nil)
 
+(defun heap-size ()
+  "CCL's heap grows as it needs."
+  nil)
+
+(defun free-heap ()
+  nil)
+
+(defun run-finalizers ()
+  nil)
+
 (defun add-gc-hook (function)
   "CCL has no hook for that."
   (declare (ignore function))

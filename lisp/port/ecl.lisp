@@ -138,6 +138,24 @@
   (declare (ignore kept))
   nil)
 
+(defun collector-bytes (name)
+  "What the function NAME of the garbage collector's library tells, in bytes; NIL without it."
+  (let ((function (cffi:foreign-symbol-pointer name)))
+    (when function (cffi:foreign-funcall-pointer function () :size))))
+
+(defun heap-size ()
+  (let ((limit (ext:get-limit 'ext:heap-size)))
+    (when (plusp limit) limit)))
+
+(defun free-heap ()
+  (let ((limit (heap-size)) (taken (collector-bytes "GC_get_heap_size"))
+        (free (collector-bytes "GC_get_free_bytes")))
+    (when (and limit taken free)
+      (- limit (- taken free)))))
+
+(defun run-finalizers ()
+  nil)
+
 (defun add-gc-hook (function)
   "ECL has no hook for that."
   (declare (ignore function))

@@ -83,5 +83,11 @@
    ;; (move-standard-stream NUMBER DESCRIPTOR): have the Lisp's own stream for the file descriptor NUMBER,
    ;; 1 or 2, write to DESCRIPTOR, a duplicate that lasts until this is called again; NUMBER puts it back.
    #:move-standard-stream
+   ;; (heap-size), (free-heap): how many bytes objects can take, in all and besides those that were there at
+   ;; the last garbage collection or came since; NIL and NIL where that is not known.
+   #:heap-size #:free-heap
+   ;; (run-finalizers): call what FINALIZE-HANDLE wants called for objects that were found to be garbage, unless
+   ;; it will be called by itself.
+   #:run-finalizers
    ;; (generic-function-methods FUNCTION): the list of its methods.
    #:generic-function-methods))

@@ -166,6 +166,15 @@
                                       bytes)))
   nil)
 
+(defun heap-size ()
+  (sb-ext:dynamic-space-size))
+
+(defun free-heap ()
+  (- (sb-ext:dynamic-space-size) (sb-kernel:dynamic-usage)))
+
+(defun run-finalizers ()
+  (sweep-finalizers))
+
 (defun add-gc-hook (function)
   (pushnew function sb-ext:*after-gc-hooks*))
 

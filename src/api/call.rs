@@ -3,6 +3,7 @@
 use super::{cell, place, result, slice};
 use crate::abi::*;
 use crate::fault::Fault;
+use crate::release::{self, Debt};
 use crate::{decode, encode, guard, invoke, names, text};
 
 /// Prepare a name: an attribute's, a dotted one such as `os.path.join`, or source to be called.
@@ -12,7 +13,8 @@ use crate::{decode, encode, guard, invoke, names, text};
 ///
 /// `name` gets a number that this process understands from now on, in `PYR_NAME` cells: using it costs
 /// less than using the text. It is looked up afresh at each use, so a redefinition is always seen.
-/// Names are kept for the life of the process, and are valid after `pyr_stop`.
+/// The same text has one number, which is valid after `pyr_stop`, too, and as long as you hold it: each
+/// `pyr_intern` holds it once. Where the number of names has a bound, they need no release.
 ///
 /// `text` is UTF-8, `length` bytes. Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_TEXT` or
 /// `PYR_NOT_RUNNING`.
@@ -32,6 +34,19 @@ pub unsafe extern "C" fn pyr_intern(text: *const u8, length: usize, name: *mut p
         let text =
             std::str::from_utf8(text).map_err(|_| Fault::new(PYR_INVALID_TEXT, "the name is not UTF-8"))?;
         *name = names::of_text(py, text)?;
+        Ok(())
+    })
+}
+
+/// Give one hold of `name`, which came from `pyr_intern`, back: with the last its number is no name any
+/// more, and is never given out again.
+///
+/// For hosts with ever new names. Made for finalizers, as `pyr_release` is. A number that is no name does no
+/// harm. Returns `PYR_OK`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_name_release(name: pyr_name) -> pyr_status {
+    guard::outside(|| {
+        release::push(Debt::Name(name));
         Ok(())
     })
 }
@@ -167,4 +182,21 @@ pub unsafe extern "C" fn pyr_result_free(result: *mut pyr_result) {
         }
         Ok(())
     });
+}
+
+/// What a host needs about, in bytes, for the value of `result` besides its cell: as much as there is memory
+/// behind it, that of Python's which it points to included, and some for each dict and handle in it. 0 when
+/// there is no memory behind it.
+///
+/// For hosts with little memory, to be asked before they convert a result. Needs no GIL.
+///
+/// # Safety
+/// `result` is one that a function filled and that was not freed, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_result_weight(result: *const pyr_result) -> usize {
+    // SAFETY: promised by the caller; memory that is there came from `Memory::into_raw`.
+    unsafe {
+        let memory = result.as_ref().map_or(std::ptr::null(), |result| result.memory);
+        memory.cast::<crate::memory::Memory>().as_ref().map_or(0, |memory| memory.weight())
+    }
 }

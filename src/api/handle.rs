@@ -1,11 +1,12 @@
 //! Handles.
 
 use pyo3::ffi;
+use pyo3::types::PyList;
 
-use super::place;
+use super::{place, result};
 use crate::abi::*;
 use crate::release::{self, Debt};
-use crate::{guard, objects};
+use crate::{bridge, encode, guard, objects};
 
 /// Hold `handle` once more: it then takes one more `pyr_release`.
 ///
@@ -54,5 +55,22 @@ pub unsafe extern "C" fn pyr_counts(
             }
         }
         Ok(())
+    })
+}
+
+/// Of what types the objects are that have handles, to find out what is kept by mistake: a dict from the
+/// types' qualified names to how many there are. `flags` and `out` as for `pyr_call`.
+///
+/// Returns `PYR_OK`, `PYR_PYTHON_ERROR` (MemoryError, say), or a status for a bad argument.
+///
+/// # Safety
+/// `out` points to a writable result, or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_handle_types(flags: u32, out: *mut pyr_result) -> pyr_status {
+    guard::enter(|py| {
+        // SAFETY: promised by the caller; NULL is refused.
+        let out = unsafe { result(out, flags)? };
+        let types = bridge::call(py, "type_counts", (PyList::new(py, objects::all(py))?,))?;
+        encode::result(types, flags, out)
     })
 }

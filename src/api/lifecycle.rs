@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{place, slice};
 use crate::abi::*;
 use crate::fault::{Fault, Record};
-use crate::{ending, guard, interp, objects, release, thread};
+use crate::{buffer, ending, guard, interp, memory, names, objects, release, thread};
 
 /// The version of the interface this library implements: `PYR_ABI_VERSION` of the header it was built
 /// with. A host compares it with the version it was written for: the same major, and no lower minor.
@@ -228,4 +228,43 @@ pub unsafe extern "C" fn pyr_counters(live_handles: *mut usize, pending_releases
         }
         Ok(())
     })
+}
+
+/// How many things there are, for tests and for the curious, in this order: handles that are alive; what
+/// waits to be given back by the next call; buffers that are held; names that are held; threads that have a
+/// Python thread state because they entered.
+///
+/// Writes at most `length` numbers to `numbers`, which may be NULL, and returns how many there are: later
+/// versions have more. Needs no GIL, and may be called at any time: other threads may change the numbers
+/// meanwhile.
+///
+/// # Safety
+/// `numbers` points to `length` writable numbers, or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pyr_stats(numbers: *mut usize, length: usize) -> usize {
+    let stats = [
+        objects::live(),
+        release::pending(),
+        buffer::live(),
+        names::count(),
+        thread::count(),
+    ];
+    if !numbers.is_null() {
+        for (index, number) in stats.iter().take(length).enumerate() {
+            // SAFETY: promised by the caller.
+            unsafe { numbers.add(index).write(*number) };
+        }
+    }
+    stats.len()
+}
+
+/// Refuse results that take more than `bytes` of memory, as `pyr_result_weight` tells it, with
+/// `PYR_TOO_LARGE`; also in the arguments of the host's functions, where that is a ValueError of Python's.
+///
+/// For hosts that cannot do with more, in any case: it is refused before it takes much. Holds for all
+/// threads. Without this call there is no limit. Returns `PYR_OK`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_limit_results(bytes: usize) -> pyr_status {
+    memory::limit(bytes);
+    PYR_OK
 }

@@ -33,7 +33,7 @@ impl Encoder {
                     return Ok(self.lent(lent));
                 }
                 match array::from_python(&object)? {
-                    array::Converted::Array(array, element) => Ok(self.array(array, element)),
+                    array::Converted::Array(array, element) => self.array(array, element),
                     array::Converted::Scalar(value, single) => self.numpy_scalar(value, single),
                     array::Converted::Objects(elements, dimensions) => self.objects(elements, &dimensions),
                     array::Converted::No => self.handle(object),
@@ -82,23 +82,24 @@ impl Encoder {
     }
 
     /// The cell of a contiguous array of `element`s: on its own memory, unless it is small.
-    fn array(&mut self, array: Bound<'_, PyAny>, element: pyr_element) -> pyr_value {
+    fn array(&mut self, array: Bound<'_, PyAny>, element: pyr_element) -> Result<pyr_value, Fault> {
         let (dimensions, data, size) = array::memory_of(&array, element);
         let head = array::description_size(dimensions.len()).next_multiple_of(16);
         let copied = if size <= COPIED { size } else { 0 };
-        let room = self.room(head + copied);
+        let room = self.room(head + copied)?;
         // SAFETY: there is room for the description and, behind it, for what is copied.
         let array = unsafe {
             let data = if size <= COPIED {
                 room.add(head).copy_from_nonoverlapping(data, size);
                 room.add(head)
             } else {
+                self.memory().weigh(size);
                 self.memory().keep(array.clone().into_ptr());
                 data.cast_mut()
             };
             array::describe(data.cast(), dimensions, element, room)
         };
-        array_cell(array)
+        Ok(array_cell(array))
     }
 
     /// The cell of an array of objects.
@@ -114,7 +115,7 @@ impl Encoder {
         self.nested -= 1;
         // SAFETY: the tag says which member was set.
         let data = unsafe { list.of.items }.cast();
-        let room = self.room(array::description_size(dimensions.len()));
+        let room = self.room(array::description_size(dimensions.len()))?;
         // SAFETY: there is room for the description.
         Ok(array_cell(unsafe {
             array::describe(data, dimensions, PYR_OBJECT, room)
@@ -145,7 +146,7 @@ impl Encoder {
         let py = object.py();
         let cells = self
             .memory()
-            .allocate(2 * size_of::<pyr_value>())
+            .allocate(2 * size_of::<pyr_value>())?
             .cast::<pyr_value>();
         for (index, name) in [intern!(py, "numerator"), intern!(py, "denominator")]
             .iter()

@@ -16,6 +16,7 @@ static pyr_result *room(struct attacker *self, pyr_result *result) { return belo
 static pyr_status given(struct attacker *self, pyr_status status, pyr_result *result) {
     if (status == PYR_OK) {
         hold_all(self, &result->value);
+        CHECK(pyr_result_weight(result) < (size_t)1 << 40);
         pyr_result_free(result);
         pyr_result_free(result);
     }
@@ -164,6 +165,29 @@ ATTACK(pyr_intern) {
     int null = below(self, 10) == 0;
     return pyr_intern(null ? NULL : text.of.bytes, null ? number(self) : text.aux,
                       below(self, 10) ? &self->names[below(self, HELD)] : NULL);
+}
+
+/* A number that is in use may go: what used it must refuse it. */
+ATTACK(pyr_name_release) { return pyr_name_release(below(self, 4) ? number(self) : self->names[below(self, HELD)]); }
+
+ATTACK(pyr_stats) {
+    size_t numbers[5];
+    size_t count = pyr_stats(below(self, 9) ? numbers : NULL, below(self, COUNT(numbers) + 1));
+    return count == COUNT(numbers) ? PYR_OK : PYR_PANIC;
+}
+
+/* Now and then nothing of some size can be had. */
+ATTACK(pyr_limit_results) { return pyr_limit_results(below(self, 50) ? SIZE_MAX : below(self, 10000)); }
+
+ATTACK(pyr_result_weight) {
+    pyr_result result;
+    memset(&result, 0, sizeof result);
+    return pyr_result_weight(below(self, 2) ? &result : NULL) == 0 ? PYR_OK : PYR_PANIC;
+}
+
+ATTACK(pyr_handle_types) {
+    pyr_result result;
+    return given(self, pyr_handle_types(flags_of(self), room(self, &result)), &result);
 }
 
 ATTACK(pyr_set) {
@@ -360,6 +384,7 @@ static const struct {
     ROW(pyr_eval), ROW(pyr_exec), ROW(pyr_format_exception), ROW(pyr_get), ROW(pyr_getattr), ROW(pyr_getitem),
     ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern), ROW(pyr_interrupt),
     ROW(pyr_is), ROW(pyr_is_running), ROW(pyr_iter), ROW(pyr_layout), ROW(pyr_limit), ROW(pyr_limit_end), ROW(pyr_next), ROW(pyr_release),
+    ROW(pyr_handle_types), ROW(pyr_limit_results), ROW(pyr_name_release), ROW(pyr_result_weight), ROW(pyr_stats),
     ROW(pyr_reply_fail), ROW(pyr_reply_raise), ROW(pyr_reply_value), ROW(pyr_repr), ROW(pyr_result_free),
     ROW(pyr_retain), ROW(pyr_serve), ROW(pyr_serve_wake), ROW(pyr_served), ROW(pyr_set), ROW(pyr_setattr),
     ROW(pyr_setitem), ROW(pyr_start), ROW(pyr_stop), ROW(pyr_str), ROW(pyr_take_released),

@@ -40,6 +40,11 @@ api! {
     pyr_gil_acquire: fn() -> pyr_status;
     pyr_gil_release: fn() -> pyr_status;
     pyr_counters: fn(*mut usize, *mut usize) -> pyr_status;
+    pyr_handle_types: fn(u32, Out) -> pyr_status;
+    pyr_stats: fn(*mut usize, usize) -> usize;
+    pyr_limit_results: fn(usize) -> pyr_status;
+    pyr_name_release: fn(pyr_name) -> pyr_status;
+    pyr_result_weight: fn(*const pyr_result) -> usize;
     pyr_intern: fn(*const u8, usize, *mut pyr_name) -> pyr_status;
     pyr_get: fn(Cell, u32, Out) -> pyr_status;
     pyr_set: fn(Cell, Cell) -> pyr_status;

@@ -50,6 +50,21 @@ impl Host {
             )
     }
 
+    /// Give one hold of `name` back.
+    pub fn release_name(&self, name: pyr_name) {
+        // SAFETY: any number will do.
+        assert_eq!(unsafe { (self.api.pyr_name_release)(name) }, PYR_OK);
+    }
+
+    /// Handles, releases that wait, buffers, names, threads.
+    pub fn stats(&self) -> [usize; 5] {
+        let mut stats = [0; 5];
+        // SAFETY: pointer and length are the array's.
+        let count = unsafe { (self.api.pyr_stats)(stats.as_mut_ptr(), stats.len()) };
+        assert_eq!(count, stats.len());
+        stats
+    }
+
     pub fn acquire(&self) -> Result<(), Failure> {
         // SAFETY: takes no arguments.
         self.checked(unsafe { (self.api.pyr_gil_acquire)() })

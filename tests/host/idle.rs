@@ -49,6 +49,7 @@ pub fn nothing_works(host: &Host) {
             (api.pyr_buffer_retain)(1),
             (api.pyr_counts)(1, one, two),
             (api.pyr_format_exception)(1, 0, out_place),
+            (api.pyr_handle_types)(0, out_place),
             (api.pyr_test_panic)(),
         ]
     };
@@ -64,6 +65,8 @@ pub fn nothing_works(host: &Host) {
         assert_eq!((api.pyr_buffer_close)(12345), PYR_OK);
         assert_eq!((api.pyr_buffer_release)(12345), PYR_OK);
         assert_eq!((api.pyr_buffer_count)(), 0);
+        assert_eq!((api.pyr_name_release)(12345), PYR_OK);
+        assert_eq!((api.pyr_limit_results)(usize::MAX), PYR_OK);
     }
     host.clear_error();
     assert_eq!(host.error(true).status, PYR_OK);

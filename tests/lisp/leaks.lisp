@@ -16,13 +16,15 @@
   (count-if (lambda (place) (typep place 'pyrite::loan)) pyrite::**loans**))
 
 (defun leftovers ()
-  "How many handles, loans, Python objects there are, and the kilobytes, after garbage collections."
+  "How many handles, loans, Python objects, blocks of Python's memory there are, and the kilobytes, after
+garbage collections."
   (let ((handles 0))
     (loop repeat 3
           do (trivial-garbage:gc :full t)
              (setf handles (live-handles))
              (pyrite::collect-loans))
     (list handles (lent-count) (pyeval "__import__('gc').collect() * 0 + len(__import__('gc').get_objects())")
+          (pyeval "__import__('sys').getallocatedblocks()")
           (resident-kilobytes))))
 
 (defmacro leaves-nothing (name &body body)
@@ -34,11 +36,12 @@
     (loop repeat (floor count 20) do (funcall function))
     (let ((before (leftovers)))
       (loop repeat count do (funcall function))
-      (destructuring-bind (handles loans objects kilobytes) (mapcar #'- (leftovers) before)
+      (destructuring-bind (handles loans objects blocks kilobytes) (mapcar #'- (leftovers) before)
         ;; A conservative collector may take a few for alive.
         (is (< handles *slack*) "~A: ~D handles" name handles)
         (is (< loans *slack*) "~A: ~D loans" name loans)
         (is (< objects (+ *slack* 50)) "~A: ~D objects" name objects)
+        (is (< blocks (+ (* 2 *slack*) (floor count 10))) "~A: ~D blocks" name blocks)
         (is (< kilobytes 20000) "~A: ~D kB" name kilobytes)))))
 
 (defclass passed () ())
@@ -63,6 +66,9 @@
     (leaves-nothing "fresh closure" (let ((n (random 10))) (pycall "lambda f: f(1)" (lambda (x) (+ x n)))))))
 
 (test leaks.errors
+  (leaves-nothing "undefined name" (handler-case (pyvalue "leaks_undefined") (py-name-error () t)))
+  (leaves-nothing "keyword argument twice" (handler-case (pycall "dict" :a 1 :a 2) (py-type-error () t)))
+  (leaves-nothing "source with a NUL" (handler-case (pyeval (format nil "1~C" (code-char 0))) (py-value-error () t)))
   (leaves-nothing "Python's error" (handler-case (pyeval "1/0") (pyerror () t)))
   (leaves-nothing "unhashable key" (handler-case (pycall "len" (table (vector 1) 2 "a" 3)) (pyerror () t)))
   (leaves-nothing "Lisp's error in a callback"

@@ -86,3 +86,43 @@
       (let ((name (format nil "Many.attribute_~D" i)))
         (setf (pyvalue name) i)
         (eql i (pyvalue name))))))
+
+(test names.ever-new-symbols-and-sources-take-no-more-memory
+  "Names are forgotten with the symbols and call sites that have them, on both sides."
+  (pyexec "def names_keywords(**keywords): return len(keywords)")
+  (flet ((use (from to)
+           (loop for i from from below to
+                 for symbol = (make-symbol (format nil "NAMES-NEW-~D" i))
+                 do (assert (eql i (progn (setf (pyvalue symbol) i) (pyvalue symbol))))
+                    (pyexec (format nil "del names_new_~D" i))
+                    (assert (eql (1+ i) (pyeval (format nil "~D + 1" i))))
+                    (assert (eql (1+ i) (pycall (format nil "lambda x: x + ~D" i) 1)))))
+         (left ()
+           (loop repeat 5
+                 do (trivial-garbage:gc :full t)
+                    (live-handles))
+           (list (getf (python-stats) :names) (hash-table-count pyrite::*names*) (resident-kilobytes))))
+    (let ((count (scaled 100000)))
+      (use 0 (floor count 2))
+      (let ((before (left)))
+        (use (floor count 2) (floor (* 3 count) 2))
+        (destructuring-bind (names texts kilobytes) (mapcar #'- (left) before)
+          (is (< names 2000))
+          (is (< texts 2000))
+          (is (< kilobytes 20000)))))))
+
+(test names.compiled-code-that-is-gone
+  (let ((before (getf (python-stats) :names)) (count (scaled 400)))
+    (dotimes (i count)
+      (assert (eql i (funcall (compile nil `(lambda () (pycall ,(format nil "lambda: ~D" i))))))))
+    (trivial-garbage:gc :full t)
+    (live-handles)
+    (is (< (- (getf (python-stats) :names) before) (floor count 2)))))
+
+(test names.of-symbols-are-kept-with-them
+  (let ((symbol (make-symbol "NAMES-KEPT")))
+    (setf (pyvalue symbol) 5)
+    (trivial-garbage:gc :full t)
+    (live-handles)
+    (is (eql 5 (pyvalue symbol)))
+    (is (eql 5 (pyvalue "names_kept")))))
