@@ -119,20 +119,29 @@ and how it is printed."
 
 ;;; Functions and generators by name
 
+(defun designated-function (function)
+  "FUNCTION, or the one that it is the name of. Signals a TYPE-ERROR for what is no function's name, a macro's
+for instance, and UNDEFINED-FUNCTION."
+  (cond ((functionp function) function)
+        ((and (symbolp function) (or (macro-function function) (special-operator-p function)))
+         (error 'simple-type-error :datum function :expected-type 'function
+                                   :format-control "~S names no function, but a macro or special operator."
+                                   :format-arguments (list function)))
+        (t (fdefinition function))))
+
 (defun export-function (function python-name)
   "Make FUNCTION, a function or the name of one, the global PYTHON-NAME of Python, and return it.
 
 PYTHON-NAME is a string, or a symbol that stands for its Python name; where it is dotted, the last
 attribute is set. The function stays callable as long as Python has it."
-  (let ((function (if (functionp function) function (fdefinition function))))
-    (setf (pyvalue python-name) function)))
+  (setf (pyvalue python-name) (designated-function function)))
 
 (defun pygenerator (function stop-value)
   "A Python iterator, a PYOBJECT-WRAPPER, over the values of FUNCTION, which is called without arguments
 whenever Python asks for the next one. A value that is EQUAL to STOP-VALUE is the end, and not among them.
 
 FUNCTION is a function or the name of one. Only its first value counts."
-  (let ((function (if (functionp function) function (fdefinition function))))
+  (let ((function (designated-function function)))
     (flet ((next ()
              (let ((value (values (funcall function))))
                (if (equal value stop-value)

@@ -78,13 +78,13 @@ Python in the place of the exit, whose target cannot be found again."))
   "What a user's lispifiers make of READ, which READ-CELLS gave."
   (if (node-p read) (lispify-node read) (lispify-item read)))
 
-(defun decode-cells (count address)
-  "The values of the COUNT cells at ADDRESS, a list."
-  (declare (type address address) (type (unsigned-byte 32) count))
+(defun decode-cells (count address &optional (step +value-size+))
+  "The values of the COUNT cells from ADDRESS on, STEP bytes apart, a list."
+  (declare (type address address) (type (unsigned-byte 32) count step))
   (flet ((collect (function)
            (loop repeat count
                  collect (funcall function address)
-                 do (incf address +value-size+))))
+                 do (incf address step))))
     (declare (inline collect))
     (if (or *lispifiers* (types-watched-p))
         ;; All are read before any function of a user's is called.
@@ -103,11 +103,11 @@ Python in the place of the exit, whose target cannot be found again."))
 (defun decode-keywords (count address)
   "A plist of the COUNT pairs of cells, of names and values, at ADDRESS."
   (declare (type address address) (type (unsigned-byte 32) count))
-  (let ((names (loop repeat count
-                     for cell from address by (* 2 +value-size+)
-                     collect (decode-name cell)))
-        (values (loop for (nil value) on (decode-cells (* 2 count) address) by #'cddr
-                      collect value)))
+  (let* ((step (* 2 +value-size+))
+         (names (loop repeat count
+                      for cell from address by step
+                      collect (decode-name cell)))
+         (values (decode-cells count (+ address +value-size+) step)))
     (mapcan (lambda (name value) (list (lispify-keyword name) value)) names values)))
 
 (defun call-lent (function args nargs nkwargs)
@@ -185,6 +185,19 @@ what goes on with that, a function, or T when it is unknown."
   ;; Not every CFFI puts a declaration where it belongs.
   context
   (values (answer-in-place question id (cffi:pointer-address args) nargs nkwargs (cffi:pointer-address reply))))
+
+;;; Exceptions for conditions that Python has not seen
+
+(defun host-exception (text payload unwind)
+  "The Python exception that stands for PAYLOAD: for an exit when UNWIND is true. Within WITH-TEMPORARIES."
+  (with-crossing (frame #'take-temporary)
+    (let* ((cells (allocate-cells frame 3)) (unwind-cell (+ cells (* 2 +value-size+))))
+      (encode text cells frame)
+      (lend-object payload +lent-object+ (+ cells +value-size+) frame)
+      (encode unwind unwind-cell frame)
+      (with-encoded (frame (callable encode-callable (bridge-name "host_error")))
+        (crossed (frame)
+          (%%call callable (pointer cells) 3 0 (logior +remote+ +as-ucs4+) (pointer (frame-result frame))))))))
 
 ;;; Who is asked
 

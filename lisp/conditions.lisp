@@ -25,7 +25,7 @@
 
 (define-condition stale-object (pyrite-error) ()
   (:documentation "A PYOBJECT-WRAPPER was used that is from before PYSTOP, or from before the image
-was saved: its object is gone."))
+was saved: its object is gone. Or Python used a Lisp object of dynamic extent that it kept."))
 
 (declaim (ftype (function (t t) t) write-place))
 

@@ -69,7 +69,8 @@ mended and BODY evaluated again."
                (values (progn ,@body) (frame-outcome ,frame)))
            (if (eql ,status +ok+)
                (return (finished-value ,outcome ,function))
-               (recover ,status ,outcome)))))))
+               (multiple-value-bind (,outcome ,status) (recover ,status ,outcome (users-value-p ,function))
+                 (when ,status (return ,outcome)))))))))
 
 (defmacro with-command ((frame) &body body)
   "As WITH-CROSSING, for a function without a result."
@@ -80,14 +81,41 @@ mended and BODY evaluated again."
              (values (progn ,@body) (frame-outcome ,frame)))
          (if (eql ,status +ok+)
              (return nil)
-             (recover ,status ,outcome))))))
+             (recover ,status ,outcome nil))))))
 
-(defun recover (status failure)
-  "Return when the call that returned STATUS should be made again, else signal the condition of FAILURE."
+(declaim (inline users-value-p))
+(defun users-value-p (taker)
+  "Whether what TAKER takes is what a user's call returns, so that any other value would do."
+  (or (eq taker #'take-default) (eq taker #'read-result)))
+
+(defun recover (status failure valued)
+  "Return when the call that returned STATUS should be made again, else signal the condition of FAILURE, and
+return when a restart says so: a value and true when VALUED and that is to be the call's, else NIL and NIL."
   (case status
-    (#.+not-running+ (python-start-if-not-alive))
-    (#.+invalid-name+ (forget-name-numbers))
-    (t (signal-failure failure))))
+    (#.+not-running+ (python-start-if-not-alive) (values nil nil))
+    (#.+invalid-name+ (forget-name-numbers) (values nil nil))
+    (t (signal-with-restarts failure valued))))
+
+(defun read-new-value ()
+  "A list of the value of a form that is read from *QUERY-IO*."
+  (format *query-io* "~&A form, which is evaluated: ")
+  (finish-output *query-io*)
+  (list (eval (read *query-io*))))
+
+(defun signal-with-restarts (failure valued)
+  "Signal the condition of FAILURE with the restarts that RECOVER tells of."
+  (flet ((valued-p (condition)
+           (declare (ignore condition))
+           valued))
+    (restart-case (signal-failure failure)
+      (retry-call ()
+        :report "Make the call of Python again."
+        (values nil nil))
+      (use-value (value)
+        :test valued-p
+        :report "Use another value as that of the call of Python."
+        :interactive read-new-value
+        (values value t)))))
 
 (defun forget-name-numbers ()
   "Have every name prepared anew: the numbers were another process's."
@@ -97,11 +125,12 @@ mended and BODY evaluated again."
                (setf (name-number name) 0))
              *names*)))
 
-(defmacro try-crossing ((result cells) writes call)
+(defmacro try-crossing ((result cells &optional (fail 'fail-crossing)) writes call)
   "Cross with CALL if WRITES, which writes at most +QUICK-CELLS+ cells at CELLS, returns true.
 
 CALL is of a foreign function whose name begins with %%. The quick way, for arguments that need no memory but their cells: nothing is set up that would have to
-be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSING must be used."
+be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSING must be used. FAIL is
+what is called when the call failed, as FAIL-CROSSING is."
   (let ((memory (gensym "MEMORY")) (status (gensym "STATUS")) (outcome (gensym "OUTCOME"))
         (lispify (gensym "LISPIFY")))
     `(cffi:with-foreign-pointer (,memory ,(+ +result-size+ (* +value-size+ +quick-cells+)))
@@ -112,7 +141,7 @@ be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSI
                (multiple-value-bind (,outcome ,status)
                    (pyrite/port:without-interrupts
                      (take-outcome ,call ,result ,lispify))
-                 (cond ((not (eql ,status +ok+)) (fail-crossing ,status ,outcome))
+                 (cond ((not (eql ,status +ok+)) (,fail ,status ,outcome))
                        (,lispify (values (lispify-read ,outcome) t))
                        (t (values ,outcome t)))))
              (values nil nil))))))
@@ -126,8 +155,23 @@ be undone. The value and true; NIL and NIL when it did not cross and WITH-CROSSI
                 (t (take-default result)))
           status))
 
+(defun retry-call (&optional condition)
+  "Have the call of Python that signalled CONDITION, or whatever it was, made again; NIL when there is none.
+
+Around what a call signals there is a restart RETRY-CALL, which makes it again with the same arguments, and
+where the call has a value, USE-VALUE, which has it return another one. Both are for handlers, as
+CL:USE-VALUE is, and for whoever sees the error in the debugger."
+  (let ((restart (find-restart 'retry-call condition)))
+    (when restart (invoke-restart restart))))
+
 (defun fail-crossing (status failure)
-  "NIL and NIL when WITH-CROSSING can mend what STATUS tells, else signal the condition of FAILURE."
+  "NIL and NIL when WITH-CROSSING can mend what STATUS tells, else as RECOVER."
+  (if (may-recover-p status)
+      (values nil nil)
+      (signal-with-restarts failure t)))
+
+(defun fail-finally (status failure)
+  "As FAIL-CROSSING, without restarts: for a call that cannot be made again."
   (if (may-recover-p status)
       (values nil nil)
       (signal-failure failure)))

@@ -12,7 +12,6 @@
   "The Python name that FORM, an argument of a macro, stands for; NIL when there is none."
   (let ((value (macro-argument form)))
     (when value
-      (check-type value name-designator "a string or symbol that names something in Python")
       (pythonize-name value))))
 
 (defun package-argument (form)
@@ -88,7 +87,8 @@ sees a function that was redefined in Python; that costs nothing more, so that S
 Signals PYERROR when there is no such function or it cannot be called, and PYRITE-ERROR for a symbol of
 COMMON-LISP or of this library."
   (declare (ignore safety))
-  (let* ((name (name-argument fun-name))
+  (let* ((name (or (name-argument fun-name)
+                   (fail 'pyrite-error "NIL is not the name of a Python function.")))
          (module (name-argument pymodule-name))
          (alias (name-argument as))
          (package (package-argument lisp-package))

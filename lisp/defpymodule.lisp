@@ -150,19 +150,33 @@ MEMBERS refer to; the version; the submodules that could not be imported, with t
     (and package (equal module (gethash (package-name package) *module-packages*)))))
 
 (defun check-package (package-name)
-  "Signal an error when there is a package PACKAGE-NAME that others made and export something from."
+  "Signal an error when there is a package PACKAGE-NAME that others made and export something from. The restart
+CONTINUE has it added to."
   (let ((package (find-package package-name)))
     (when (and package (not (gethash (package-name package) *module-packages*)))
       (do-external-symbols (symbol package)
         (declare (ignorable symbol))
-        (fail 'pyrite-error "There is a package ~A that stands for no Python module: choose another with ~
-                             :LISP-PACKAGE, or give its name there if it is meant." package-name)))))
+        (restart-case
+            (fail 'pyrite-error "There is a package ~A that stands for no Python module: choose another with ~
+                                 :LISP-PACKAGE, or give its name there if it is meant." package-name)
+          (continue ()
+            :report (lambda (stream) (format stream "Add the module's names to the package ~A." package-name))
+            (return)))))))
+
+(defun check-not-standard (package-name)
+  "Signal an error when PACKAGE-NAME is one that nobody adds to."
+  (let ((package (find-package package-name)))
+    (when (and package (member package (mapcar #'find-package '(#:common-lisp #:keyword #:pyrite))))
+      (fail 'pyrite-error "The package ~A cannot stand for a Python module: choose another with :LISP-PACKAGE."
+            (package-name package)))))
 
 (defun define-packages (packages functions reload named)
   "Define PACKAGES, as DESCRIBE-MODULE gives them; those that are there already only if RELOAD, those that
 others made only if NAMED."
-  (unless named
-    (mapc #'check-package (mapcar #'first packages)))
+  (let ((names (mapcar #'first packages)))
+    (mapc #'check-not-standard names)
+    (unless named
+      (mapc #'check-package names)))
   (loop for (package-name module members) in packages
         when (or reload (not (defined-p package-name module)))
           do (define-package package-name module members functions))
@@ -233,7 +247,8 @@ Submodules that cannot be imported are left out when CONTINUE-IGNORING-ERRORS is
 SAFETY is of no effect: see DEFPYFUN. Progress is printed unless SILENT. The arguments are evaluated, if
 they are forms, when the macro is expanded; a list of submodules need not be quoted.
 
-Signals PYERROR when there is no such module, or no submodule that was named."
+Signals PYERROR when there is no such module, or no submodule that was named; PYRITE-ERROR, with a restart
+CONTINUE that adds to it, when there is a package of others, and for the packages of Lisp itself."
   (declare (ignore safety))
   (let* ((module (or (name-argument pymodule-name)
                      (fail 'pyrite-error "NIL is not the name of a Python module.")))

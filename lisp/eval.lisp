@@ -21,7 +21,10 @@
 (defun check-source (parts)
   "Signal a TYPE-ERROR unless PARTS are strings."
   (dolist (part parts)
-    (check-type part string "a string of Python source")))
+    (unless (stringp part)
+      (error 'simple-type-error :datum part :expected-type 'string
+                                :format-control "~S is no string of Python source: PYEVAL and PYEXEC take other values."
+                                :format-arguments (list part)))))
 
 (defun pyeval (&rest args)
   "Evaluate a Python expression in __main__ and return its value, converted to Lisp.

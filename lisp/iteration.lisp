@@ -36,7 +36,7 @@
   (let ((more 0))
     (declare (type (signed-byte 32) more))
     (multiple-value-bind (item done)
-        (try-crossing (result cells)
+        (try-crossing (result cells fail-finally)
             (progn
               (write-end result)
               (encode-immediate iterator cells))

@@ -190,8 +190,18 @@ must be seen in the other. The address of the copy, or NIL."
              (when (and (plusp (loan-kept loan)) (loan-storage loan)
                         (not (or (loan-keeper loan) (loan-copy loan))))
                (setf (loan-keeper loan) (pyrite/port:keep (loan-storage loan))))
+             (when (and (plusp (loan-kept loan)) (zerop (loan-calls loan)) (not (loan-storage loan)))
+               (forget-if-on-stack loan))
              (end-loan-if-over loan)))
   (setf (frame-loans frame) '()))
+
+(defun forget-if-on-stack (loan)
+  "Have nobody see the object of LOAN, which Python has, any more if it is on the stack: when its extent ends
+is not known, and Python may ask about it after that. The table is locked."
+  (let ((object (loan-object loan)))
+    (when (pyrite/port:on-stack-p object)
+      (remhash object **lent-objects**)
+      (setf (loan-object loan) '+ended+))))
 
 (defun copy-back (loan)
   "Copy what Python made of a copy of LOAN's array into the array. One on the stack is forgotten then."
@@ -234,7 +244,10 @@ and after a garbage collection."
 
 (defun lent-object (id)
   "The object of the loan ID, which Python gave back."
-  (let ((loan (find-loan id)))
-    (if loan
-        (or (loan-original loan) (loan-object loan))
-        (fail 'pyrite-error "Python gave back a Lisp object that it does not have (~D)." id))))
+  (let* ((loan (find-loan id)) (object (and loan (or (loan-original loan) (loan-object loan)))))
+    (cond ((null loan)
+           (fail 'pyrite-error "Python gave back a Lisp object that it does not have (~D)." id))
+          ((eq object '+ended+)
+           (fail 'stale-object "The Lisp object is gone: it had dynamic extent, and Python kept it when the call ~
+                                that it was passed to was over."))
+          (t object))))

@@ -2,6 +2,10 @@
 
 (in-package #:pyrite)
 
+(deftype name-designator ()
+  "What names something in Python: a string as it stands, or a symbol by PYTHONIZE-NAME."
+  '(or string symbol))
+
 (defun pythonize-name (symbol)
   "The Python name, a string, that SYMBOL stands for.
 
@@ -13,6 +17,13 @@ as it is. When the reader preserves or inverts case, the name is the one that wa
         (if (and (> length 2) (char= (char name 0) #\*) (char= (char name (1- length)) #\*))
             (substitute #\_ #\- (string-upcase (subseq name 1 (1- length))))
             (substitute #\_ #\- name)))))
+
+(defun check-name (designator)
+  "Signal a TYPE-ERROR unless DESIGNATOR is a NAME-DESIGNATOR."
+  (unless (typep designator 'name-designator)
+    (error 'simple-type-error :datum designator :expected-type 'name-designator
+                              :format-control "~S names nothing in Python: a string or a symbol does."
+                              :format-arguments (list designator))))
 
 (defun lispify-name (name)
   "The Lisp name, a string, for NAME, a string that names something in Python.
@@ -29,6 +40,7 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
 
 (defun written-name (symbol)
   "The name of SYMBOL, in the letters that a Python programmer would write."
+  (check-name symbol)
   (let ((name (symbol-name symbol)))
     (flet ((mixed () (and (some #'upper-case-p name) (some #'lower-case-p name))))
       (ecase (readtable-case *readtable*)
@@ -73,10 +85,6 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
 (defmacro bridge-name (function)
   "The NAME, found once, of FUNCTION of bridge.py, a literal string."
   `(load-time-value (find-name ,(concatenate 'string "_pyrite." function)) t))
-
-(deftype name-designator ()
-  "What names something in Python: a string as it stands, or a symbol by PYTHONIZE-NAME."
-  '(or string symbol))
 
 (defun constant-name-form (form)
   "A form that gives the name that FORM, a constant name designator, stands for at no cost; else FORM."

@@ -75,6 +75,7 @@
    #:released-pyarray #:pyarray-subscript-error
    #:pyrite-error #:stale-object #:conversion-error #:conversion-error-datum
    #:conversion-error-place
+   #:retry-call
    #:malformed-keywords #:malformed-chain #:malformed-slice
    #:python-not-found #:library-not-found #:abi-mismatch #:python-start-error #:python-timeout
    #:result-too-large))

@@ -152,6 +152,7 @@
                (:file "dedicated")
                (:file "single-threaded")
                (:file "exports")
+               (:file "expansions")
                (:file "manual")
                (:file "image")
                (:file "callbacks-threads")

@@ -289,11 +289,9 @@ enter = next
 
 
 def leave(context, exception):
-    """Leave `context`, with an exception, the text of a host's error, or None; whether it goes no further."""
+    """Leave `context`, with an exception or None; whether it goes no further."""
     if exception is None:
         return next(context, None) is None
-    if isinstance(exception, str):
-        exception = RuntimeError(exception)
     trace = exception.__traceback__
     try:
         context.throw(exception)
@@ -363,6 +361,21 @@ def help_on_topic(word):
     return helper.output.getvalue()
 
 
+def is_host_s(thing):
+    """Whether `thing` stands for something in the host: by its type itself, not by what attributes say."""
+    return type.__getattribute__(type(thing), "__module__") == __name__ and not isinstance(thing, (Character, Path, type))
+
+
+def help_on_host_s(thing):
+    """As help() has it for a function of Python's, of what stands for a function or an object of the host."""
+    import inspect
+
+    text = thing.__doc__ or ""
+    if callable(thing):
+        text = "%s%s\n%s" % (thing.__name__, inspect.signature(thing), inspect.cleandoc(text))
+    return "Help on %r:\n\n%s\n" % (thing, "\n    ".join(text.rstrip().split("\n")))
+
+
 def help_text(thing):
     """What help() prints of `thing`: an object, a name, or one of help's topics."""
     import pydoc
@@ -373,6 +386,8 @@ def help_text(thing):
             text = help_on_topic(thing)
             return text or "No Python documentation found for %r.\n" % thing
         thing = value
+    if is_host_s(thing):
+        return help_on_host_s(thing)
     return pydoc.render_doc(thing, "Help on %s:", renderer=pydoc.plaintext)
 
 

@@ -96,8 +96,8 @@
 (defun array-storage (array)
   (ccl::array-data-and-offset array))
 
-(defun on-stack-p (array)
-  (declare (ignore array))
+(defun on-stack-p (object)
+  (declare (ignore object))
   nil)
 
 (defun element-bytes (vector)

@@ -105,8 +105,8 @@
         (setf array to)
         (incf start offset)))))
 
-(defun on-stack-p (array)
-  (declare (ignore array))
+(defun on-stack-p (object)
+  (declare (ignore object))
   nil)
 
 (defun data-pointer (array)

@@ -35,7 +35,7 @@
    ;; (array-storage ARRAY): what holds a specialized array's elements, for PIN, VECTOR-ADDRESS, KEEP and
    ;; KEEPABLE-P, and the index of the first, as two values. ADJUST-ARRAY does not change it.
    #:array-storage
-   ;; (on-stack-p ARRAY): whether ARRAY is on the calling thread's stack and ends with its extent.
+   ;; (on-stack-p OBJECT): whether OBJECT is on the calling thread's stack and ends with its extent.
    #:on-stack-p
    ;; (copy-array-to-memory ARRAY ADDRESS BYTES), (copy-memory-to-array ADDRESS ARRAY BYTES): all
    ;; elements of a specialized array, in row-major order.

@@ -141,11 +141,12 @@
     (declare (ignore end))
     (values vector start)))
 
-(defun on-stack-p (array)
+(defun on-stack-p (object)
   (flet ((here-p (object)
            (sb-vm:control-stack-pointer-valid-p
             (sb-sys:int-sap (sb-kernel:get-lisp-obj-address object)) nil)))
-    (or (here-p array) (here-p (array-storage array)))))
+    (or (here-p object)
+        (and (arrayp object) (here-p (array-storage object))))))
 
 (defun element-bytes (vector)
   (declare (type (simple-array * (*)) vector))

@@ -2,12 +2,6 @@
 
 (in-package #:cl-user)
 
-;;; Those that Pyrite does not export.
-(eval-when (:compile-toplevel :load-toplevel :execute)
-  (dolist (name '("EXPORT-FUNCTION" "PYGENERATOR" "PYTHON-GETATTR" "PYTHON-SETATTR"
-                  "WITH-PYTHON-OUTPUT" "WITH-PYTHON-ERROR-OUTPUT"))
-    (intern name '#:pyrite)))
-
 (defpackage #:py4cl2-cffi
   (:documentation "The names of py4cl2-cffi, for programs that use them. They are Pyrite's symbols.")
   (:use)

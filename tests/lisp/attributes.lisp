@@ -146,3 +146,12 @@
   (raises "StopIteration" (pycall "lambda g: (next(g), next(g))" (pygenerator (counter 0) 1)))
   (is (equal "broken" (princ-to-string
                        (signalled (pycall "list" (pygenerator (lambda () (error "broken")) 1)))))))
+
+(test attributes.names-of-no-functions
+  "What is no function's name is refused before Python is told anything."
+  (is-for-each (name '(when if nothing-of-this-name 5 "car" nil (lambda)))
+    (signalled (export-function name "exported_name")))
+  (is-for-each (name '(when if nothing-of-this-name 5 "car" nil (lambda)))
+    (signalled (pygenerator name nil)))
+  (raises "NameError" (pyvalue "exported_name"))
+  (is-true (python-works-p)))

@@ -105,6 +105,12 @@
 
 (test callbacks.conversions-in-force
   "Lispifiers are for arguments of callbacks, too."
+  (is (equal '(:a 1 :b (2 3))
+             (with-lispifiers ((string #'parse-integer))
+               (let ((given '()))
+                 (pycall "lambda f: f(a='1', b=('2', 3))" (lambda (&rest rest) (setf given rest) 1))
+                 given)))
+      "Lispifiers are for the values of keyword arguments, not for their names.")
   (is (equal '(1 2) (with-lispifiers ((vector (lambda (v) (coerce v 'list))))
                       (let ((given nil))
                         (call-back (lambda (x) (setf given x) 1) #(1 2))

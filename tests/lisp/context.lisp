@@ -56,7 +56,7 @@
   (is (eq nil (with-pycontext (nil (manager :suppress t)) (pycall "int" "x") 5)))
   (logged "enter" "exit ValueError invalid literal for int() with base 10: 'x'")
   (is (eq nil (with-pycontext (nil (manager :suppress t)) (error "of Lisp") 5)))
-  (logged "enter" "exit RuntimeError of Lisp")
+  (logged "enter" "exit HostError SIMPLE-ERROR: of Lisp")
   (import-module "contextlib")
   (is (eq nil (with-pycontext (nil (pycall "contextlib.suppress" (pyvalue "ValueError"))) (pycall "int" "x") 5)))
   (signals py-key-error
@@ -70,10 +70,10 @@
 (test context.lisp-error
   (let ((condition (make-condition 'simple-error :format-control "with ~A" :format-arguments '("~A, 100%"))))
     (is (eq condition (signalled (with-pycontext (nil (manager)) (error condition)))))
-    (logged "enter" "exit RuntimeError with ~A, 100%"))
+    (logged "enter" "exit HostError SIMPLE-ERROR: with ~A, 100%"))
   (signals unprintable (with-pycontext (nil (manager)) (error 'unprintable)))
   (signals division-by-zero (with-pycontext (nil (manager)) (/ 5 (- (length (pycall "str" 5)) 1))))
-  (is (uiop:string-prefix-p "exit RuntimeError" (aref (pyvalue "log") 1))))
+  (is (uiop:string-prefix-p "exit HostError" (aref (pyvalue "log") 1))))
 
 (test context.handled-inside
   "An error that is handled in the body does not leave it."
@@ -87,15 +87,67 @@
                  (use (value) value)))))
   (logged "enter" "exit None"))
 
+(defun exit-arguments (function)
+  "Call FUNCTION with a manager; what its __exit__ was called with: the name of the type, whether that is an
+Exception, and the payload."
+  (define-python "class Keeper:"
+                 "    def __enter__(self): return self"
+                 "    def __exit__(self, kind, value, trace):"
+                 "        self.seen = kind and kind.__name__, isinstance(value, Exception), getattr(value, 'payload', None)")
+  (let ((keeper (pycall "Keeper")))
+    (handler-case (funcall function keeper)
+      (error ()))
+    (pyslot-value keeper "seen")))
+
+(test context.what-exit-is-called-with
+  (let ((condition (make-condition 'simple-error :format-control "of Lisp")))
+    (destructuring-bind (kind error-p payload)
+        (exit-arguments (lambda (keeper) (with-pycontext (nil keeper) (error condition))))
+      (is (equal '("HostError" t) (list kind error-p)))
+      (is (eq condition payload) "The very condition.")))
+  (let ((seen (exit-arguments (lambda (keeper) (catch 'tag (with-pycontext (nil keeper) (throw 'tag 1)))))))
+    (is (equal '("HostUnwind" nil) (subseq seen 0 2))))
+  (is (equal (list +py-none+ nil +py-none+)
+             (exit-arguments (lambda (keeper) (with-pycontext (nil keeper) 1)))))
+  (is (equal '("ValueError" t) (subseq (exit-arguments (lambda (keeper)
+                                                         (with-pycontext (nil keeper) (pycall "int" "x"))))
+                                       0 2))))
+
+(test context.error-raised-again-later
+  "What __exit__ was told of, and raises when nobody is in the context any more."
+  (define-python "class Later:"
+                 "    def __enter__(self): pass"
+                 "    def __exit__(self, kind, value, trace):"
+                 "        self.value = value"
+                 "        return True"
+                 "    def again(self): raise self.value")
+  (let ((condition (make-condition 'simple-error :format-control "of Lisp")) (later (pycall "Later")))
+    (is (null (with-pycontext (nil later) (error condition))))
+    (is (eq condition (signalled (pymethod later "again"))))
+    (is (eql 1 (catch 'tag (with-pycontext (nil later) (throw 'tag 1)))))
+    (signals python-unwind-aborted (pymethod later "again"))))
+
+(test context.raised-again-by-exit
+  "Raising what it was called with is the same as returning false."
+  (define-python "class Again:"
+                 "    def __enter__(self): pass"
+                 "    def __exit__(self, kind, value, trace):"
+                 "        if value: raise value")
+  (let ((condition (make-condition 'simple-error :format-control "of Lisp")))
+    (is (eq condition (signalled (with-pycontext (nil (pycall "Again")) (error condition)))))
+    (is (eql 1 (catch 'tag (with-pycontext (nil (pycall "Again")) (throw 'tag 1)))))))
+
 (test context.non-local-exits
-  (is (eql 1 (block nil (with-pycontext (nil (manager)) (return 1)))))
-  (logged "enter" "exit None")
-  (is (eql 2 (catch 'tag (with-pycontext (nil (manager)) (throw 'tag 2)))))
-  (logged "enter" "exit None")
-  (is (eql 3 (restart-case (with-pycontext (nil (manager)) (invoke-restart 'out 3)) (out (value) value))))
-  (logged "enter" "exit None")
-  (is (eql 4 (block nil (with-pycontext (nil (manager :suppress t)) (return 4)))) "There is nothing to suppress.")
-  (logged "enter" "exit None"))
+  (let ((unwind "exit HostUnwind Lisp code leaves Python"))
+    (is (eql 1 (block nil (with-pycontext (nil (manager)) (return 1)))))
+    (logged "enter" unwind)
+    (is (eql 2 (catch 'tag (with-pycontext (nil (manager)) (throw 'tag 2)))))
+    (logged "enter" unwind)
+    (is (eql 3 (restart-case (with-pycontext (nil (manager)) (invoke-restart 'out 3)) (out (value) value))))
+    (logged "enter" unwind)
+    (is (eql 4 (block nil (with-pycontext (nil (manager :suppress t)) (return 4)))) "An exit is not suppressed.")
+    (logged "enter" unwind)
+    (is (eql 5 (block nil (with-pycontext (nil (manager)) (pystop) (return 5)))))))
 
 (test context.failing-manager
   (signals py-key-error (with-pycontext (nil (manager :fail "enter")) (error "not evaluated")))
@@ -103,7 +155,7 @@
   (signals py-key-error (with-pycontext (nil (manager :fail "exit")) 5))
   (logged "enter" "exit None")
   (signals py-key-error (block nil (with-pycontext (nil (manager :fail "exit")) (return 5))))
-  (logged "enter" "exit None")
+  (logged "enter" "exit HostUnwind Lisp code leaves Python")
   (let ((condition (signalled (with-pycontext (nil (manager :fail "exit")) (pycall "int" "x")))))
     (is (typep condition 'py-key-error))
     (is (eq t (pyisinstance (pyslot-value (pyerror-value condition) "__context__") "ValueError")))
@@ -122,7 +174,7 @@
   (signals conversion-error
     (with-pycontext (value (pyeval "Manager(cycle)")) (error "not evaluated ~A" value)))
   (is (eql 2 (length (pyvalue "log"))))
-  (is (uiop:string-prefix-p "exit RuntimeError" (aref (pyvalue "log") 1))))
+  (is (uiop:string-prefix-p "exit HostError" (aref (pyvalue "log") 1))))
 
 (test context.stop-iteration
   "An exception that generators treat in a way of their own is none here."
@@ -153,7 +205,7 @@
                (with-pycontext (nil (pycall "Manager" :suppress t))
                  (error "suppressed"))
                7)))
-  (logged "enter" "enter" "exit RuntimeError suppressed" "exit None"))
+  (logged "enter" "enter" "exit HostError SIMPLE-ERROR: suppressed" "exit None"))
 
 (test context.files
   (with-temporary-folder (folder)

@@ -268,3 +268,11 @@ nobody knows how to ask this Lisp."
                     '((&key "A" "B" ("REL-TOL" 1d-9) ("ABS-TOL" 0d0)) :unknown)
                     :test #'equal))
         (is (equal '(5d0 t 1/2 20) (uiop:symbol-call '#:pyrite/test-file '#:values-of)))))))
+
+(test defpyfun.no-names
+  (is-for-each (form '((defpyfun nil) (defpyfun 5) (defpyfun "len" 5) (defpyfun "") (defpyfun "1+1") (defpyfun 'nil)
+                       (defpymodule nil) (defpymodule 5) (defpyfun "len" nil :lisp-package "NO-SUCH-PACKAGE")))
+    (let ((condition (signalled (eval form))))
+      (and (typep condition '(or pyrite-error pyerror type-error))
+           (not (search "LOOP" (princ-to-string condition)))
+           (not (search "PYRITE::" (princ-to-string condition)))))))

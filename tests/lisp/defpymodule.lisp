@@ -366,3 +366,19 @@
             (is (< 100 (count-if (lambda (symbol)
                                    (and (fboundp symbol) (documentation symbol 'function)))
                                  symbols))))))))
+
+(test defpymodule.clash-with-a-package
+  "A package of others is not touched, unless the restart says so."
+  (let ((package (make-package '#:stringprep :use '())))
+    (unwind-protect
+         (progn
+           (export (intern "OWN" package) package)
+           (signals pyrite-error (eval '(defpymodule "stringprep" nil :silent t)))
+           (is (equal '("OWN") (mapcar #'symbol-name (exports package))))
+           (is (eq t (handler-bind ((error (lambda (condition) (continue condition))))
+                       (eval '(defpymodule "stringprep" nil :silent t)))))
+           (is (fboundp (find-symbol "IN-TABLE-A-1" package)))
+           (is (find "OWN" (exports package) :test #'string=)))
+      (delete-package package)))
+  (is-for-each (name '("CL" "COMMON-LISP" "KEYWORD" "PYRITE"))
+    (typep (signalled (eval `(defpymodule "stringprep" nil :silent t :lisp-package ,name))) 'pyrite-error)))

@@ -281,3 +281,80 @@
     (raises "ZeroDivisionError" (pyeval "1.0 / 0.0"))
     (is-true (traps-as-before-p)))
   (is-true (traps-as-before-p)))
+
+;;; Restarts
+
+(defun restart-names (function)
+  "The names of the restarts that are there for the error that FUNCTION signals, and not outside."
+  (let ((outside (compute-restarts)))
+    (block nil
+      (handler-bind ((error (lambda (condition)
+                              (return (mapcar #'restart-name
+                                              (set-difference (compute-restarts condition) outside))))))
+        (funcall function)))))
+
+(defun retrying (mend function)
+  "The value of FUNCTION when at the first error MEND is called and the call made again."
+  (let ((mended nil))
+    (handler-bind ((error (lambda (condition)
+                            (unless (shiftf mended t)
+                              (funcall mend)
+                              (retry-call condition)))))
+      (funcall function))))
+
+(test errors.retry-call
+  (flet ((define () (pyexec "restarted = 7
+class Restarted: pass
+restarted_thing = Restarted()")))
+    (dolist (call (list (lambda () (pyvalue "restarted")) (lambda () (pycall "str" (pyvalue "restarted")))
+                        (lambda () (pyeval "restarted + 1")) (lambda () (pycall "lambda: restarted"))
+                        (lambda () (setf (pyvalue "restarted_thing.x") 5)) (lambda () (pyexec "restarted += 1"))
+                        (lambda () (chain restarted-thing (__repr__)))
+                        (lambda () (with-lispifiers ((integer #'-)) (pyvalue "restarted")))))
+      (pystop)
+      (let ((expected (progn (define) (funcall call))))
+        (pystop)
+        (signals py-name-error (funcall call))
+        (is (eq (class-of expected) (class-of (retrying #'define call)))))))
+  (is (null (retry-call)) "There is none outside of an error.")
+  (is-true (python-works-p)))
+
+(test errors.retry-call-again-and-again
+  "It is the same call each time, whose arguments are converted anew."
+  (pyexec "attempts = []
+def attempt(x, *, y):
+    attempts.append((x, y))
+    if len(attempts) < 4: raise ValueError(len(attempts))
+    return 'done'")
+  (is (equal "done" (handler-bind ((py-value-error #'retry-call))
+                      (pycall "attempt" (vector 1 "a") :y 2))))
+  (is (equalp (make-array 4 :initial-element '(#(1 "a") 2)) (pyvalue "attempts"))))
+
+(test errors.use-value
+  (flet ((used (function)
+           (handler-bind ((pyerror (lambda (condition) (use-value :other condition))))
+             (funcall function))))
+    (is-for-each (call (list (lambda () (pyvalue "no_such_name")) (lambda () (pycall "int" "x"))
+                             (lambda () (pycall "lambda: int('x')")) (lambda () (pymethod 5 "no_such_method"))
+                             (lambda () (pyslot-value 5 "no_such_slot")) (lambda () (pyref #(1) 5))
+                             (lambda () (pyeval "no_such_name")) (lambda () (py+ 1 "a"))
+                             (lambda () (pycall (vector 1 2) 3))))
+      (eq :other (used call))))
+  (is (eql 6 (handler-bind ((pyerror (lambda (condition) (use-value 5 condition))))
+               (1+ (pycall "int" "x")))))
+  (is (equal '(1 :other 3)
+             (handler-bind ((pyerror (lambda (condition) (use-value :other condition))))
+               (mapcar (lambda (text) (pycall "int" text)) '("1" "two" "3"))))))
+
+(test errors.restarts-there-are
+  (is (null (set-exclusive-or '(retry-call use-value) (restart-names (lambda () (pycall "int" "x"))))))
+  (is (null (set-exclusive-or '(retry-call use-value) (restart-names (lambda () (pycall "lambda: int('x')"))))))
+  (is (equal '(retry-call) (restart-names (lambda () (setf (pyvalue "no.such") 5)))) "A command has no value.")
+  (is (equal '(retry-call) (restart-names (lambda () (import-module "no_such_module")))))
+  (is (null (restart-names (lambda () (do-pyiterable (x (pyeval "(int(x) for x in 'x')")) (print x)))))
+      "An iterator that failed is at its end.")
+  (is (null (set-exclusive-or '(retry-call use-value)
+                              (restart-names (lambda () (pycall "lambda f: f()" (lambda () (error "of Lisp")))))))
+      "Errors of callbacks.")
+  (is (eql 9 (handler-bind ((simple-error (lambda (condition) (declare (ignore condition)) (use-value 9))))
+               (pycall "lambda f: f()" (lambda () (error "of Lisp")))))))

@@ -5,10 +5,6 @@
 (def-suite exports :in pyrite :description "The packages of py4cl2-cffi.")
 (in-suite exports)
 
-(defparameter *pending*
-  '()
-  "The names that Pyrite does not export yet.")
-
 (defparameter *reference*
   '((variable *additional-init-codes* *defpymodule-silent-p* *internal-features* *lispifiers*
      *print-pyobject* *print-pyobject-wrapper-identity* *pygc-threshold* *pythonizers*
@@ -38,9 +34,6 @@
   (remove-duplicates (mapcar #'symbol-name (loop for (nil . symbols) in reference append symbols))
                      :test #'string=))
 
-(defun pending-p (symbol)
-  (member (symbol-name symbol) *pending* :test #'string=))
-
 (defun is-a-p (symbol kind)
   "True when SYMBOL names what KIND says."
   (ecase kind
@@ -57,7 +50,7 @@
   (loop for (kind . symbols) in reference
         do (is-for-each (name symbols)
              (let ((symbol (find-symbol (symbol-name name) package)))
-               (or (pending-p symbol) (is-a-p symbol kind))))))
+               (is-a-p symbol kind)))))
 
 (test exports.reference
   (check-reference '#:py4cl2-cffi *reference*)
@@ -67,8 +60,7 @@
 (test exports.are-pyrite-s
   "The same symbols as those that Pyrite exports."
   (is-for-each (symbol (exports '#:py4cl2-cffi))
-    (or (pending-p symbol)
-        (eq :external (nth-value 1 (find-symbol (symbol-name symbol) '#:pyrite)))))
+    (eq :external (nth-value 1 (find-symbol (symbol-name symbol) '#:pyrite))))
   (is-for-each (symbol (exports '#:py4cl2-cffi))
     (eq symbol (find-symbol (symbol-name symbol) '#:pyrite)))
   (is (eq 'pyrite:*python-executable-path* 'py4cl2-cffi/config:*python-executable-path*))
@@ -79,13 +71,7 @@
 (test exports.are-documented
   (is-for-each (symbol (append (exports '#:py4cl2-cffi) (exports '#:py4cl2-cffi/config)
                                (exports '#:py4cl2-cffi/single-threaded)))
-    (or (pending-p symbol)
-        (some (lambda (meaning) (< 5 (length (documentation symbol meaning)))) (meanings symbol)))))
-
-(test exports.pending-are-pending
-  "What was added is not left in the list."
-  (is-for-each (name *pending*)
-    (not (eq :external (nth-value 1 (find-symbol name '#:pyrite))))))
+    (some (lambda (meaning) (< 5 (length (documentation symbol meaning)))) (meanings symbol))))
 
 (test exports.systems
   "A system for each name that programs depend on, and one alone loads what it should."

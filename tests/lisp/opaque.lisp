@@ -123,3 +123,33 @@ def hold(a):
   (refuses pyerror (pycall "lambda a: a < a" (make-some-structure)))
   (refuses pyerror (pycall "lambda a: len(a)" (make-some-structure)))
   (refuses pyerror (pycall "lambda a: setattr(a, 'x', 1)" (make-some-structure))))
+
+;;; Dynamic extent
+
+;; SBCL makes it on the stack where its constructor is inline.
+(declaim (inline make-brief))
+(defstruct brief "Made on the stack." (x 5))
+
+(defun pass-from-the-stack (source)
+  "Call SOURCE, a Python function, with a structure and a function that are on the stack, and with both a second
+time; what it returned the first time, and whether the second time signals STALE-OBJECT."
+  (let ((brief (make-brief)) (x 6))
+    (declare (dynamic-extent brief))
+    (flet ((brief-function () (incf x)))
+      (declare (dynamic-extent #'brief-function))
+      (list (typep (pycall source brief #'brief-function) 'integer)
+            (typep (signalled (pycall source brief #'brief-function)) 'stale-object)))))
+
+(test opaque.dynamic-extent
+  "What is on the stack can be used during the call. Python cannot use it later, whatever is there then."
+  (is (equal '(t nil) (pass-from-the-stack "lambda b, f: f()")) "Nothing was kept.")
+  (when (eq (uiop:implementation-type) :sbcl)
+    (define-python "brief_ones = []" "def keep_brief(b, f):" "    brief_ones.extend([b, f])" "    return f() + brief_ones[1]()")
+    (is (equal '(t t) (pass-from-the-stack "keep_brief")))
+    (signals stale-object (pyvalue "brief_ones"))
+    (is (typep (signalled (pycall "lambda: brief_ones[1]()")) 'stale-object))
+    (is (typep (signalled (pycall "lambda: repr(brief_ones[0])")) 'stale-object))
+    (is (typep (signalled (pycall "lambda: brief_ones[0].x")) 'stale-object))
+    (pyexec "del brief_ones[:]")
+    (is (equal '(t nil) (pass-from-the-stack "lambda b, f: f()"))))
+  (is-true (python-works-p)))
