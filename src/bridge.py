@@ -409,6 +409,14 @@ def fraction(numerator, denominator):
     return Fraction(numerator, denominator)
 
 
+def main_thread_lives():
+    """Have threading know that the main thread runs, whose state was exchanged for another."""
+    threading = sys.modules.get("threading")
+    lock = threading and getattr(threading.main_thread(), "_tstate_lock", None)
+    if lock:
+        lock.acquire(False)
+
+
 def end(patience):
     """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
     import atexit

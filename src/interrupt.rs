@@ -63,6 +63,13 @@ impl Interruption {
         self.requested.load(Relaxed) != 0
     }
 
+    /// Forget the entries and questions that run: they were given up.
+    pub(crate) fn give_up(&self) {
+        self.entries.store(0, Relaxed);
+        self.questions.store(0, Relaxed);
+        self.delivered.store(false, Relaxed);
+    }
+
     /// How many entries run.
     pub(crate) fn entries(&self) -> u32 {
         self.entries.load(Relaxed)

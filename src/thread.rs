@@ -21,6 +21,8 @@ use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
 mod lent;
+mod ruin;
+mod stack;
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
 pub(crate) struct Thread {
@@ -174,6 +176,7 @@ impl Thread {
             self.state.set(ffi::PyGILState_GetThisThreadState());
             self.owned.set(true);
             PYTHON_KEY.get_or_init(|| find_python_key(self.state.get()));
+            stack::limit_depth(self.state.get());
             if !before.is_null() {
                 self.watch();
             }
@@ -210,7 +213,10 @@ impl Thread {
     /// Adopt the state of the thread that started Python, which holds the GIL now, and let go of it.
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
-        self.state.set(unsafe { ffi::PyEval_SaveThread() });
+        self.state.set(unsafe {
+            stack::limit_depth(ffi::PyThreadState_Get());
+            ffi::PyEval_SaveThread()
+        });
         interrupt::set_main(self);
     }
 
