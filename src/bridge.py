@@ -449,10 +449,11 @@ def breathe():
         pass
 
 
-def keep_signals(vital, changed):
+def keep_signals(vital, changed, masking):
     """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
 
-    `changed` is called when SIGINT was taken.
+    `changed` is called when SIGINT was taken, `masking` before a thread's signal mask is changed: it says
+    whether that is a thread of the host's, which goes on without `vital` blocked.
     """
     import _signal
     import warnings
@@ -472,6 +473,16 @@ def keep_signals(vital, changed):
             if signalnum == _signal.SIGINT:
                 changed()
 
+    set_mask = _signal.pthread_sigmask
+
+    def pthread_sigmask(how, mask, /):
+        mask = set(mask)
+        if masking() and how != _signal.SIG_UNBLOCK:
+            mask.difference_update(vital)
+        return set_mask(how, mask)
+
+    pthread_sigmask.__doc__ = set_mask.__doc__
+    _signal.pthread_sigmask = pthread_sigmask
     register(_signal.SIGINT, _signal.default_int_handler)
     signal.__doc__ = register.__doc__
     _signal.signal = signal

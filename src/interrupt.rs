@@ -27,6 +27,8 @@ pub(crate) const BY_SIGNAL: u32 = 1;
 pub(crate) const BY_HOST: u32 = 2;
 /// A limit of the thread's is over. Stays until an entry has failed of it.
 pub(crate) const BY_LIMIT: u32 = 4;
+/// Not to stop, but to have the thread's signal mask put back when the entry is over.
+const MASKED: u32 = 8;
 
 /// What of a thread signal handlers and other threads look at.
 #[derive(Default)]
@@ -90,6 +92,16 @@ impl Interruption {
     #[inline]
     pub(crate) fn is_late(&self) -> bool {
         self.requested.load(Relaxed) & BY_LIMIT != 0
+    }
+
+    /// Whether something asks the thread to stop.
+    fn is_wanted(&self) -> bool {
+        self.requested.load(Relaxed) & !MASKED != 0
+    }
+
+    /// Note that Python code changes the thread's signal mask; whether that is to be put back.
+    pub(crate) fn note_mask(&self) -> bool {
+        self.is_in_python() && self.requested.fetch_or(MASKED, Relaxed) & MASKED == 0
     }
 
     /// Whether the thread is the one that started Python.
@@ -283,6 +295,13 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
         return (status, false);
     }
     let requested = interruption.requested.swap(0, Relaxed);
+    if requested & MASKED != 0 {
+        if interruption.questions.load(Relaxed) == 0 {
+            signals::restore_mask(thread);
+        } else {
+            interruption.requested.fetch_or(MASKED, Relaxed);
+        }
+    }
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
     let forward = requested & BY_SIGNAL != 0 && (pending || stopped);

@@ -12,6 +12,7 @@ use pyo3::types::PyCFunction;
 use crate::api::callbacks;
 use crate::bridge;
 use crate::fault::Fault;
+use crate::thread::{self, Thread};
 
 /// What is done at `signal` now.
 fn action(signal: i32) -> Option<libc::sigaction> {
@@ -109,12 +110,41 @@ pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
         take_interrupt();
         true
     })?;
-    bridge::call(py, "keep_signals", (handlers.vital(), changed))?;
+    let masking = PyCFunction::new_closure(py, None, None, |_, _| note_mask())?;
+    bridge::call(py, "keep_signals", (handlers.vital(), changed, masking))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
     KEPT.store(true, Relaxed);
     Ok(())
+}
+
+/// The calling thread's signal mask; `None` when it cannot be had.
+fn mask() -> Option<libc::sigset_t> {
+    // SAFETY: an all-zero set is valid; with no new mask, the call only reads.
+    unsafe {
+        let mut mask = zeroed::<libc::sigset_t>();
+        (libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) == 0).then_some(mask)
+    }
+}
+
+/// Note that Python code on this thread changes the thread's signal mask, which is the host's once the entry
+/// is over. Whether it is in an entry.
+fn note_mask() -> bool {
+    let thread = thread::current();
+    if thread.interruption.note_mask() {
+        thread.mask.set(mask());
+    }
+    thread.is_inside()
+}
+
+/// Put back the mask that [`note_mask`] found.
+#[cold]
+pub(crate) fn restore_mask(thread: &Thread) {
+    if let Some(mask) = thread.mask.take() {
+        // SAFETY: the mask was this thread's.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, null_mut()) };
+    }
 }
 
 /// Whether [`keep`] was called.

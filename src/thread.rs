@@ -49,6 +49,8 @@ pub(crate) struct Thread {
     watched: Cell<bool>,
     /// The host's floating-point environment, as the innermost entry found it.
     host_env: Cell<Option<FpEnv>>,
+    /// The signal mask before Python code changed it, in the entry that runs.
+    pub(crate) mask: Cell<Option<libc::sigset_t>>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
     /// The last failure.
@@ -101,6 +103,7 @@ fn register() -> *const Thread {
         pthread: unsafe { libc::pthread_self() },
         watched: Cell::new(false),
         host_env: Cell::new(None),
+        mask: Cell::new(None),
         paying: Cell::new(false),
         record: RefCell::default(),
     }));

@@ -1,5 +1,5 @@
-;;;; Structures that nest deeper than any stack: Python's own limits make errors of them on the stacks that
-;;;; Lisp's threads have, and what knows no limit is given up without harm.
+;;;; Structures that nest deeper than any stack: Python's own limits make errors of them on the
+;;;; stacks that Lisp's threads have.
 
 (in-package #:pyrite/test)
 
@@ -41,21 +41,54 @@ def outcome(case):
 def outcomes(): return [(case, outcome(case)) for case in cases if outcome(case) != 'error']
 ")
 
-(defun deep-outcomes-p ()
-  "True when each case of *DEEP-CODE* is an error in this thread."
-  (equalp #() (pyeval "outcomes()")))
+(defun other-pythons ()
+  "The executables of the Pythons of pyenv that Pyrite serves."
+  (loop for folder in (uiop:subdirectories (merge-pathnames ".pyenv/versions/" (user-homedir-pathname)))
+        for version = (uiop:split-string (car (last (pathname-directory folder))) :separator ".")
+        when (and (equal "3" (first version))
+                  (<= 9 (or (parse-integer (second version) :junk-allowed t) 0)))
+          collect (uiop:native-namestring (merge-pathnames "bin/python3" folder))))
+
+(defun deep-outcomes ()
+  "The cases of *DEEP-CODE* that are no errors in this thread: there should be none."
+  (pyeval "outcomes()"))
 
 (test deep-structures.errors
+  "In the main thread and in another one."
   (pyexec *deep-code*)
-  (is-true (deep-outcomes-p))
-  (is (equal '(t) (in-threads 1 (lambda (i) (declare (ignore i)) (deep-outcomes-p)))))
+  (is (equalp #() (deep-outcomes)))
+  (is (equalp '(#()) (in-threads 1 (lambda (i) (declare (ignore i)) (deep-outcomes)))))
   (is-true (alive-p)))
 
 (test deep-structures.other-pythons
-  "With each Python that is installed."
-  (let ((folders (directory "/root/.pyenv/versions/3.*/")))
-    (if (and folders (eq (uiop:implementation-type) :sbcl))
-        (dolist (folder folders)
-          (let ((python (merge-pathnames "bin/python3" folder)))
-            (when (member (third (last (pathname-directory folder))) '()) python)))
-        (skip "There are no others."))))
+  "The same with each Python that is installed, in processes of their own."
+  (let ((pythons (other-pythons)))
+    (unless pythons (skip "There are no others."))
+    (is-for-each (python pythons)
+      (with-environment (("PYRITE_PYTHON" python))
+        (with-temporary-folder (folder)
+          (let ((output (in-new-lisp folder
+                                     (format nil "(pyrite:pyexec ~S)" *deep-code*)
+                                     "(defvar *there* nil)"
+                                     "(bt:join-thread
+                                        (bt:make-thread (lambda () (setf *there* (pyrite:pyeval \"outcomes()\")))))"
+                                     "(print (list *there* (pyrite:pyeval \"outcomes()\")
+                                                   (pyrite:pyeval \"sum(range(10))\")))")))
+            (or (search "(#() #() 45)" output)
+                (error "~A: ~A" python output))))))))
+
+(defun down (n)
+  "How deep Lisp and Python call each other, N at the most."
+  (if (zerop n) 0 (1+ (pycall "call" #'down (1- n)))))
+
+(test deep-structures.mutual-recursion
+  "Lisp that calls Python that calls Lisp: one error that can be handled, however deep it is meant to go."
+  (pyexec "def call(f, n): return f(n)")
+  (flet ((outcome (n)
+           (handler-case (down n)
+             (py-recursion-error () :recursion-error))))
+    (dotimes (i 3)
+      (is (eql 50 (outcome 50)))
+      (is (eq :recursion-error (outcome 10000)))
+      (is (equal '(:recursion-error) (in-threads 1 (lambda (i) (declare (ignore i)) (outcome 10000))))))
+    (is-true (alive-p))))
