@@ -1940,6 +1940,19 @@ pyr_status pyr_limit(uint64_t milliseconds,
 pyr_status pyr_limit_end(uint64_t limit);
 
 /**
+ * Tell that the Python code that runs on this thread will not go on: its stack is exhausted, and the host,
+ * whose fault handler this is, unwinds it.
+ *
+ * The GIL is let go of, the host's floating-point environment is back, and the next call of this thread has a
+ * new Python thread state, without the old one's `threading.local` values. What the frames referred to is not
+ * given back. Code of the host's that Python called is given up with the code that called it: it must not
+ * return to that. Takes little of the stack.
+ *
+ * Returns 1, or 0 when this thread is not in Python: then nothing happens.
+ */
+int32_t pyr_give_up(void);
+
+/**
  * What went wrong in the last failing call of this thread.
  *
  * With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next

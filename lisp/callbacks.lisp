@@ -142,29 +142,40 @@ Python in the place of the exit, whose target cannot be found again."))
     ((or error storage-condition) (condition) (reply-condition condition reply)))
   1)
 
-(defun answer (question id args nargs nkwargs reply)
+(defun answer (here question id args nargs nkwargs reply)
   "As ANSWER-QUESTION, but always returns: every other way out is raised in Python. The second value is then
-what goes on with that, a function, or T when it is unknown."
+what goes on with that, a function, or T when it is unknown. HERE is true when who asks is on this thread: if
+Python is given up there, nothing returns to it."
   (let ((exit nil) (answered nil))
-    (block boundary
-      (unwind-protect
-           (block unwinding
-             (flet ((leave (continue)
-                      (setf exit continue)
-                      (return-from unwinding))
-                    (handle (condition handler)
-                      ;; An exit that a handler outside makes is known again by its condition.
-                      (let ((before exit))
-                        (setf exit condition)
-                        (funcall handler condition)
-                        (setf exit before))))
-               (declare (dynamic-extent #'leave #'handle))
-               (pyrite/port:with-exits-caught (#'leave #'handle)
-                 (setf answered (answer-or-raise question id args nargs nkwargs reply)))))
-        (let ((continue (exit-function exit)))
-          (unless answered
-            (reply-failure "Lisp code leaves Python" (make-unwinding continue) 1 reply))
-          (return-from boundary (values (or answered 1) (unless answered (or continue t)))))))))
+    (pyrite/port:with-python-outside (given-up here)
+      (block boundary
+        (unwind-protect
+             (block unwinding
+               (flet ((leave (continue)
+                        (setf exit continue)
+                        (return-from unwinding))
+                      (handle (condition handler)
+                        ;; An exit that a handler outside makes is known again by its condition.
+                        (let ((before exit))
+                          (setf exit condition)
+                          (funcall handler condition)
+                          (setf exit before))))
+                 (declare (dynamic-extent #'leave #'handle))
+                 (pyrite/port:with-exits-caught (#'leave #'handle)
+                   (setf answered (answer-or-raise question id args nargs nkwargs reply)))))
+          (unless given-up
+            (let ((continue (exit-function exit)))
+              (unless answered
+                (reply-failure "Lisp code leaves Python" (make-unwinding continue) 1 reply))
+              (return-from boundary (values (or answered 1) (unless answered (or continue t)))))))
+        (funcall (or (exit-function exit) #'fail-given-up))))))
+
+(define-condition stack-exhausted (storage-condition) ()
+  (:report "The stack was exhausted in Python code that Lisp code called which Python called: all of it was given up."))
+
+(defun fail-given-up ()
+  "Signal that Python code was given up: nothing can return to it."
+  (error 'stack-exhausted))
 
 (defun exit-function (exit)
   "A function that goes on with EXIT: a function that does so, a condition, or NIL when it is unknown."
@@ -176,8 +187,8 @@ what goes on with that, a function, or T when it is unknown."
 (defun answer-in-place (&rest arguments)
   "As ANSWER, on the thread that called Python."
   (if (on-server-p)
-      (ask-caller (lambda () (apply #'answer arguments)))
-      (apply #'answer arguments)))
+      (ask-caller (lambda () (apply #'answer nil arguments)))
+      (apply #'answer t arguments)))
 
 (cffi:defcallback ask :int32
     ((question :uint32) (id :uint64) (context :pointer) (args :pointer) (nargs :uint32)

@@ -98,7 +98,13 @@ is: that thread may be what the one thread waits for.")
 
 (defun run-request (server request)
   "Make the call of REQUEST, which SERVER's thread took."
-  (unwind-protect (setf (request-value request) (funcall (request-function request)))
+  (unwind-protect
+       (flet ((run () (setf (request-value request) (funcall (request-function request)))))
+         ;; Python's frames are those of all calls that run.
+         (if (rest (server-running server))
+             (run)
+             (handler-case (run)
+               (storage-condition () (setf (request-value request) :exhausted)))))
     (with-server-lock (server)
       (pop (server-running server))
       (setf (request-done request) t)
@@ -170,7 +176,9 @@ Lisps end their threads so, when they end."
                (setf (request-answer request) answer
                      (request-question request) nil)
                (tell-change server))))
-  (request-value request))
+  (if (eq (request-value request) :exhausted)
+      (error 'stack-exhausted)
+      (request-value request)))
 
 (defun call-on-server (function)
   "The value of FUNCTION, a foreign call, made on the thread that is to make it."

@@ -284,3 +284,12 @@
 
 (define-foreign %test-panic "pyr_test_panic" :uint32 ()
   "Panic inside the library, for tests.")
+
+(define-foreign %give-up "pyr_give_up" :int32 ()
+  "Tell that the Python code of this thread will not go on; 1 when there is some.")
+
+(defun give-up ()
+  "Tell Python that its frames on this thread are unwound; true when there are some."
+  (eql 1 (%%give-up)))
+
+(pyrite/port:add-exhaustion-hook 'give-up)

@@ -24,7 +24,7 @@
   (defparameter *called-in-place*
     '("pyr_layout" "pyr_is_running" "pyr_release" "pyr_result_free" "pyr_take_released" "pyr_serve" "pyr_served"
       "pyr_serve_wake" "pyr_buffer_release" "pyr_buffer_count" "pyr_error_last" "pyr_error_clear"
-      "pyr_interrupt" "pyr_stats" "pyr_name_release" "pyr_limit_results" "pyr_result_weight")
+      "pyr_interrupt" "pyr_give_up" "pyr_stats" "pyr_name_release" "pyr_limit_results" "pyr_result_weight")
     "The C names of functions that do not enter Python, or are about the calling thread."))
 
 (eval-when (:compile-toplevel :load-toplevel :execute)

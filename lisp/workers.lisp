@@ -6,7 +6,7 @@
 
 (in-package #:pyrite)
 
-(declaim (ftype (function (t t t t t t) t) answer)
+(declaim (ftype (function (t t t t t t t) t) answer)
          (ftype (function (&optional t) t) work))
 
 (pyrite/port:define-global **workers** '() "The threads that answer.")
@@ -68,6 +68,7 @@ true when that was done."
                          (if question
                              (serve (shiftf question nil) worker)
                              (serve-next request worker)))))
+      (pyrite/port:restore-stack-guard)
       (dismiss-worker worker nil))))
 
 (defun serve-next (request worker)
@@ -96,7 +97,7 @@ is to end. No interrupt comes while a question is nobody's."
            ;; Who ends this thread does not mean who asks: a thread that is ended now hands the question on.
            (pyrite/port:with-interrupts (setf mine t))
            (ensure-worker)
-           (setf (values answered continue) (apply #'answer (rest question))))
+           (setf (values answered continue) (apply #'answer nil (rest question))))
       ;; Before who asked can go on, so that nobody finds it busy then.
       (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
       (if mine

@@ -441,6 +441,14 @@ def fraction(numerator, denominator):
     return Fraction(numerator, denominator)
 
 
+def main_thread_lives():
+    """Have threading know that the main thread runs, whose state was exchanged for another."""
+    threading = sys.modules.get("threading")
+    lock = threading and getattr(threading.main_thread(), "_tstate_lock", None)
+    if lock:
+        lock.acquire(False)
+
+
 def end(patience):
     """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
     import atexit
@@ -482,10 +490,12 @@ def breathe():
         pass
 
 
-def keep_signals(vital, changed, hooks):
+def keep_signals(vital, changed, hooks, masking):
     """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
 
-    `changed` is called when SIGINT was taken, and `hooks` before a fork, after it in the parent, in the child.
+    `changed` is called when SIGINT was taken, `hooks` before a fork, after it in the parent, in the child, and
+    `masking` before a thread's signal mask is changed: it says whether that is a thread of the host's, which
+    goes on without `vital` blocked.
     """
     import _signal
     import warnings
@@ -505,6 +515,16 @@ def keep_signals(vital, changed, hooks):
             if signalnum == _signal.SIGINT:
                 changed()
 
+    set_mask = _signal.pthread_sigmask
+
+    def pthread_sigmask(how, mask, /):
+        mask = set(mask)
+        if masking() and how != _signal.SIG_UNBLOCK:
+            mask.difference_update(vital)
+        return set_mask(how, mask)
+
+    pthread_sigmask.__doc__ = set_mask.__doc__
+    _signal.pthread_sigmask = pthread_sigmask
     register(_signal.SIGINT, _signal.default_int_handler)
     signal.__doc__ = register.__doc__
     _signal.signal = signal

@@ -57,6 +57,13 @@ fn settle(state: u8) {
     STATE.store(state, Ordering::Release);
 }
 
+/// Have nobody wait for what this thread starts or stops, if it does: it gives that up.
+pub(crate) fn give_up() {
+    if STATE.load(Ordering::Acquire) == BUSY && BUSY_THREAD.load(Ordering::Relaxed) == this_thread() {
+        settle(if python::is_running() { STOPPED } else { IDLE });
+    }
+}
+
 fn this_thread() -> usize {
     std::ptr::from_ref(thread::current()) as usize
 }

@@ -29,6 +29,8 @@ pub(crate) const BY_HOST: u32 = 2;
 pub(crate) const BY_LIMIT: u32 = 4;
 /// Nobody asked: the entry forked, this is the child, and its signals are to be the host's again.
 const FORKED: u32 = 8;
+/// Not to stop, but to have the thread's signal mask put back when the entry is over.
+const MASKED: u32 = 16;
 
 /// What of a thread signal handlers and other threads look at.
 #[derive(Default)]
@@ -65,6 +67,13 @@ impl Interruption {
         self.requested.load(Relaxed) != 0
     }
 
+    /// Forget the entries and questions that run: they were given up.
+    pub(crate) fn give_up(&self) {
+        self.entries.store(0, Relaxed);
+        self.questions.store(0, Relaxed);
+        self.delivered.store(false, Relaxed);
+    }
+
     /// How many entries run.
     pub(crate) fn entries(&self) -> u32 {
         self.entries.load(Relaxed)
@@ -85,6 +94,16 @@ impl Interruption {
     #[inline]
     pub(crate) fn is_late(&self) -> bool {
         self.requested.load(Relaxed) & BY_LIMIT != 0
+    }
+
+    /// Whether something asks the thread to stop.
+    fn is_wanted(&self) -> bool {
+        self.requested.load(Relaxed) & (BY_SIGNAL | BY_HOST | BY_LIMIT) != 0
+    }
+
+    /// Note that Python code changes the thread's signal mask; whether that is to be put back.
+    pub(crate) fn note_mask(&self) -> bool {
+        self.is_in_python() && self.requested.fetch_or(MASKED, Relaxed) & MASKED == 0
     }
 
     /// Whether the thread is the one that started Python.
@@ -289,6 +308,13 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
     let requested = interruption.requested.swap(0, Relaxed);
     if requested & FORKED != 0 {
         signals::child::return_to_host();
+    }
+    if requested & MASKED != 0 {
+        if interruption.questions.load(Relaxed) == 0 {
+            signals::restore_mask(thread);
+        } else {
+            interruption.requested.fetch_or(MASKED, Relaxed);
+        }
     }
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;

@@ -22,6 +22,8 @@ use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
 mod lent;
+mod ruin;
+mod stack;
 
 /// One host thread. Entries nest, so it is only ever shared, and changed in its cells.
 pub(crate) struct Thread {
@@ -48,6 +50,8 @@ pub(crate) struct Thread {
     watched: Cell<bool>,
     /// The host's floating-point environment, as the innermost entry found it.
     host_env: Cell<Option<FpEnv>>,
+    /// The signal mask before Python code changed it, in the entry that runs.
+    pub(crate) mask: Cell<Option<libc::sigset_t>>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
     /// The last failure.
@@ -111,6 +115,7 @@ fn register() -> *const Thread {
         pthread: unsafe { libc::pthread_self() },
         watched: Cell::new(false),
         host_env: Cell::new(None),
+        mask: Cell::new(None),
         paying: Cell::new(false),
         record: RefCell::default(),
     }));
@@ -190,6 +195,7 @@ impl Thread {
             self.owned.set(true);
             ATTACHED.fetch_add(1, Ordering::Relaxed);
             PYTHON_KEY.get_or_init(|| find_python_key(self.state.get()));
+            stack::limit_depth(self.state.get());
             if !before.is_null() {
                 self.watch();
             }
@@ -226,7 +232,10 @@ impl Thread {
     /// Adopt the state of the thread that started Python, which holds the GIL now, and let go of it.
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
-        self.state.set(unsafe { ffi::PyEval_SaveThread() });
+        self.state.set(unsafe {
+            stack::limit_depth(ffi::PyThreadState_Get());
+            ffi::PyEval_SaveThread()
+        });
         ATTACHED.fetch_add(1, Ordering::Relaxed);
         interrupt::set_main(self);
     }

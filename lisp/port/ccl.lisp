@@ -195,3 +195,15 @@
   "CCL's streams stay where they are."
   (declare (ignore number descriptor))
   nil)
+
+(defun add-exhaustion-hook (function)
+  (declare (ignore function))
+  nil)
+
+(defmacro with-python-outside ((given-up here) &body body)
+  (declare (ignore here))
+  `(symbol-macrolet ((,given-up nil))
+     ,@body))
+
+(defun restore-stack-guard ()
+  nil)

@@ -217,3 +217,15 @@
   (ffi:c-inline ((if (= number 1) ext:+process-standard-output+ ext:+process-error-output+) descriptor)
                 (:object :int) :void
                 "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))
+
+(defun add-exhaustion-hook (function)
+  (declare (ignore function))
+  nil)
+
+(defmacro with-python-outside ((given-up here) &body body)
+  (declare (ignore here))
+  `(symbol-macrolet ((,given-up nil))
+     ,@body))
+
+(defun restore-stack-guard ()
+  nil)

@@ -52,6 +52,17 @@
    ;; function that does so. It exits from BODY. HANDLER-FUNCTION is called with a condition and a handler
    ;; that was established outside when that is to handle the condition.
    #:with-exits-caught
+   ;; (add-exhaustion-hook FUNCTION): where that can be had, call FUNCTION when this thread's stack is exhausted,
+   ;; in the middle of what exhausted it. When it returns true, Python's frames must not be returned to: the
+   ;; handlers and restarts are those outside of the outermost WITH-PYTHON-OUTSIDE.
+   #:add-exhaustion-hook
+   ;; (with-python-outside (GIVEN-UP HERE) . BODY): BODY is code that Python called, on this thread if HERE.
+   ;; GIVEN-UP is a symbol macro for whether Python's frames outside were given up meanwhile.
+   #:with-python-outside
+   ;; (restore-stack-guard): have the end of this thread's stack be watched as before it was exhausted, for the
+   ;; next thread that gets the stack: SBCL 2.2.9 forgets that, and ends the process when that thread comes by.
+   ;; To be called when this thread is about to end.
+   #:restore-stack-guard
    ;; (stack-low-p): whether little of this thread's stack is left, so that Python may not find enough.
    #:stack-low-p
    ;; (savable-without-p THREADS): whether an image can be saved once THREADS have ended.

@@ -87,3 +87,40 @@
   `(flet ((body () ,@body))
      (declare (dynamic-extent #'body))
      (call-with-exits-caught #'body ,exit-function ,handler-function)))
+
+;;; Stack exhaustion. It is signalled on top of what exhausted it, Python's frames for instance, whose code
+;;; knows nothing of being unwound.
+
+(defvar *outermost* nil
+  "For the outermost WITH-PYTHON-OUTSIDE: a list of whether Python was given up, and of the clusters of handlers
+and of restarts outside.")
+
+(defmacro with-python-outside ((given-up here) &body body)
+  (let ((fresh (gensym "OUTERMOST")))
+    ;; Code that cleans up, once Python is given up, may call it again.
+    `(let* ((,fresh (list nil sb-kernel:*handler-clusters* sb-kernel:*restart-clusters*))
+            (*outermost* (cond ((not ,here) nil)
+                                ((or (null *outermost*) (first *outermost*)) ,fresh)
+                                (t *outermost*))))
+       (declare (dynamic-extent ,fresh))
+       (symbol-macrolet ((,given-up (first *outermost*)))
+         ,@body))))
+
+(defun add-exhaustion-hook (function)
+  (flet ((exhausted (continue)
+           (cond ((and (funcall function) *outermost*)
+                  (setf (first *outermost*) t)
+                  (destructuring-bind (sb-kernel:*handler-clusters* sb-kernel:*restart-clusters*) (rest *outermost*)
+                    (funcall continue)))
+                 (t (funcall continue)))))
+    (sb-int:encapsulate 'sb-kernel::control-stack-exhausted-error 'pyrite #'exhausted)))
+
+(defun restore-stack-guard ()
+  (loop for (name protect) in '(("protect_control_stack_guard_page" 1)
+                                ("protect_control_stack_return_guard_page" 0))
+        for address = (sb-sys:find-foreign-symbol-address name)
+        when address
+          do (sb-alien:alien-funcall
+              (sb-alien:sap-alien (sb-sys:int-sap address)
+                                  (function sb-alien:void sb-alien:int sb-sys:system-area-pointer))
+              protect (sb-sys:int-sap 0))))

@@ -75,3 +75,19 @@ pub extern "C" fn pyr_limit_end(limit: u64) -> pyr_status {
         }
     })
 }
+
+/// Tell that the Python code that runs on this thread will not go on: its stack is exhausted, and the host,
+/// whose fault handler this is, unwinds it.
+///
+/// The GIL is let go of, the host's floating-point environment is back, and the next call of this thread has a
+/// new Python thread state, without the old one's `threading.local` values. What the frames referred to is not
+/// given back. Code of the host's that Python called is given up with the code that called it: it must not
+/// return to that. Takes little of the stack.
+///
+/// Returns 1, or 0 when this thread is not in Python: then nothing happens.
+#[unsafe(no_mangle)]
+pub extern "C" fn pyr_give_up() -> i32 {
+    thread::of_handler()
+        .is_some_and(thread::Thread::give_up)
+        .into()
+}

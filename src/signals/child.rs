@@ -26,10 +26,16 @@ thread_local! {
 /// What is to be called before a fork, in the parent, and in the child.
 pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Called>; 3]> {
     Ok([
-        Bound::new(py, Called(block))?,
-        Bound::new(py, Called(unblock))?,
-        Bound::new(py, Called(release))?,
+        Bound::new(py, Called(|| done(block)))?,
+        Bound::new(py, Called(|| done(unblock)))?,
+        Bound::new(py, Called(|| done(release)))?,
     ])
+}
+
+/// `body`, of which nobody asks what it gives.
+fn done(body: fn()) -> bool {
+    body();
+    true
 }
 
 /// Have what ends a process wait: a child that got it now would do with it as the host does.

@@ -155,6 +155,9 @@ ATTACK(pyr_gil_acquire) {
 
 ATTACK(pyr_gil_release) { return (void)self, pyr_gil_release(); }
 
+/* What calls this is the host, not Python. */
+ATTACK(pyr_give_up) { return (void)self, pyr_give_up() == 0 ? PYR_OK : PYR_PANIC; }
+
 ATTACK(pyr_counters) {
     size_t live, pending;
     return pyr_counters(below(self, 2) ? &live : NULL, below(self, 2) ? &pending : NULL);
@@ -382,7 +385,7 @@ static const struct {
     ROW(pyr_buffer_get), ROW(pyr_buffer_release), ROW(pyr_buffer_retain), ROW(pyr_call), ROW(pyr_call_method),
     ROW(pyr_convert), ROW(pyr_counters), ROW(pyr_counts), ROW(pyr_end), ROW(pyr_error_clear), ROW(pyr_error_last),
     ROW(pyr_eval), ROW(pyr_exec), ROW(pyr_format_exception), ROW(pyr_get), ROW(pyr_getattr), ROW(pyr_getitem),
-    ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern), ROW(pyr_interrupt),
+    ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_give_up), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern), ROW(pyr_interrupt),
     ROW(pyr_is), ROW(pyr_is_running), ROW(pyr_iter), ROW(pyr_layout), ROW(pyr_limit), ROW(pyr_limit_end), ROW(pyr_next), ROW(pyr_release),
     ROW(pyr_handle_types), ROW(pyr_limit_results), ROW(pyr_name_release), ROW(pyr_result_weight), ROW(pyr_stats),
     ROW(pyr_reply_fail), ROW(pyr_reply_raise), ROW(pyr_reply_value), ROW(pyr_repr), ROW(pyr_result_free),
