@@ -136,23 +136,23 @@ question, it will not be saved, and this process goes on: there are workers as b
         **ending** nil
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 
-(defun await-end (thread seconds)
-  "Wait until THREAD has ended, but no longer than SECONDS."
-  (loop repeat (* 100 seconds)
-        while (bt:thread-alive-p thread)
-        do (sleep 0.01))
+(defun await-end (thread deadline)
+  "Wait until THREAD has ended, but no longer than to DEADLINE, an internal real time."
+  (loop while (and (bt:thread-alive-p thread) (< (get-internal-real-time) deadline))
+        do (sleep 0.005))
   (unless (bt:thread-alive-p thread)
     ;; It may have to do something for its end still. An exit from it is no concern here.
     (ignore-errors (bt:join-thread thread))))
 
 (defun dismiss-workers-at-exit ()
-  "Have all workers end, and nobody start another: threads of Python's may ask to the last. Those without a
-question are waited for, since not every Lisp can end with threads."
+  "Have all workers end, and nobody start another: threads of Python's may ask to the last. They are waited
+for a while, since the code that they run may go with the process's end before they do."
   (setf **ending** t)
-  (let ((idle (with-workers (idle-workers))))
+  (let ((workers (with-workers (copy-list **workers**)))
+        (deadline (+ (get-internal-real-time) (* 2 internal-time-units-per-second))))
     (dismiss-workers)
-    (dolist (worker idle)
-      (await-end worker 1))))
+    (dolist (worker workers)
+      (await-end worker deadline))))
 
 (pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)
