@@ -129,7 +129,10 @@ fn changed() -> bool {
 
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
-    let (changed, masking) = (Bound::new(py, Called(changed))?, Bound::new(py, Called(note_mask))?);
+    let (changed, masking) = (
+        Bound::new(py, Called(changed))?,
+        Bound::new(py, Called(note_mask))?,
+    );
     let arguments = (handlers.vital(), changed, child::hooks(py)?, masking);
     bridge::call(py, "keep_signals", arguments)?;
     if let Some(action) = action(libc::SIGINT) {

@@ -74,6 +74,8 @@ pub(crate) struct Symbols {
     pub(crate) initialize: Option<unsafe extern "C" fn(*const c_void) -> PyStatus>,
     get_version: Option<unsafe extern "C" fn() -> *const c_char>,
     is_initialized: Option<unsafe extern "C" fn() -> c_int>,
+    pub(crate) enter_recursive_call: Option<unsafe extern "C" fn(*const c_char) -> c_int>,
+    pub(crate) leave_recursive_call: Option<unsafe extern "C" fn()>,
 }
 
 // SAFETY: function pointers only.
@@ -121,6 +123,8 @@ fn look_up() -> Symbols {
             initialize: find(c"Py_InitializeFromConfig"),
             get_version: find(c"Py_GetVersion"),
             is_initialized: find(c"Py_IsInitialized"),
+            enter_recursive_call: find(c"Py_EnterRecursiveCall"),
+            leave_recursive_call: find(c"Py_LeaveRecursiveCall"),
         };
         if found.current_state.is_none() {
             found.current_state = find(c"_PyThreadState_UncheckedGet");

@@ -76,16 +76,18 @@ pub(super) fn limit_depth(state: *mut ffi::PyThreadState) {
 unsafe fn levels_left(state: *mut ffi::PyThreadState) -> Option<*mut i32> {
     // Less than the state has, and more than comes before the number in any version.
     const NUMBERS: usize = 32;
+    let symbols = python::symbols();
+    let (enter, leave) = (symbols.enter_recursive_call?, symbols.leave_recursive_call?);
     let numbers = state.cast::<[i32; NUMBERS]>();
     // SAFETY: promised by the caller; a level that was entered is left.
     let (before, after) = unsafe {
         let before = numbers.read_volatile();
-        if ffi::Py_EnterRecursiveCall(c"".as_ptr()) != 0 {
+        if enter(c"".as_ptr()) != 0 {
             ffi::PyErr_Clear();
             return None;
         }
         let after = numbers.read_volatile();
-        ffi::Py_LeaveRecursiveCall();
+        leave();
         (before, after)
     };
     let mut changed = (0..NUMBERS).filter(|&i| before[i] != after[i]);
