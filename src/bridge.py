@@ -411,7 +411,18 @@ def fraction(numerator, denominator):
 
 def end(patience):
     """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
-    import atexit
+    if not adopted:
+        end_threads(patience)
+        run_exit_functions()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def end_threads(patience):
+    """Wait up to `patience` seconds for threads that are no daemons."""
     import threading
 
     # Before Python 3.13 the main thread's lock is waited for on any other thread, and so are who waits for it.
@@ -427,12 +438,15 @@ def end(patience):
             waiting.join(0.001)
         lock.release()
     waiting.join(patience)
+
+
+def run_exit_functions():
+    """Run them all but ours: Python itself goes on."""
+    import atexit
+
+    atexit.unregister(finalizing)
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
+    atexit.register(finalizing)
 
 
 def breathe():
@@ -495,15 +509,28 @@ def keep_signals(vital, changed, hooks):
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=release)
 
 
-def started(kinds):
+# What is called when Python is finalized, and whether that is for somebody else to do.
+finalizing, adopted = None, False
+
+
+def started(kinds, by_other, function):
     """What the host needs to be so: no signal handler of ours in its way, its output not lost.
 
-    `kinds` are the names of the builtin exceptions, also of those that this Python does not have.
+    `kinds` are the names of the builtin exceptions, also of those that this Python does not have. `function` is
+    called when Python is finalized. One that was started `by_other` than us is as that one wants it.
     """
+    import atexit
+
+    global finalizing, adopted
+    finalizing, adopted = function, by_other
+    # The first that is registered is the last that is called.
+    atexit.register(finalizing)
     for number, name in enumerate(kinds, 1):
         if hasattr(builtins, name):
             KINDS[id(getattr(builtins, name))] = number
     main["sys"] = sys
+    if adopted:
+        return
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None:
         faulthandler.disable()

@@ -5,11 +5,11 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::{kind, loan, output};
+use crate::{ending, kind, loan, output};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -51,8 +51,9 @@ fn roots() -> &'static Roots {
     unsafe { &*ROOTS.0.get() }
 }
 
-/// Run `bridge.py` and find the dictionaries that calls look in.
-pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
+/// Run `bridge.py` and find the dictionaries that calls look in. The interpreter is `adopted` when somebody else
+/// started it.
+pub(crate) fn start(py: Python<'_>, adopted: bool) -> Result<(), Fault> {
     // SAFETY: attached; C strings; every reference that is kept is kept for good.
     unsafe {
         let code = own(
@@ -86,7 +87,14 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
             modules: ffi::PyImport_GetModuleDict(),
         };
     }
-    call(py, "started", (PyTuple::new(py, kind::NAMES)?,)).map(drop)
+    let finalizing =
+        PyCFunction::new_closure(py, None, None, |arguments, _| ending::finalizing(arguments.py()))?;
+    call(
+        py,
+        "started",
+        (PyTuple::new(py, kind::NAMES)?, adopted, finalizing),
+    )
+    .map(drop)
 }
 
 /// The module of `bridge.py`.

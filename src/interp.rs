@@ -24,6 +24,8 @@ const RUNNING: u8 = 1;
 const STOPPED: u8 = 2;
 /// A thread is starting or stopping Python.
 const BUSY: u8 = 3;
+/// The interpreter is being finalized, or was, by who started it: nobody enters any more.
+const FINALIZED: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 /// The thread that made the state `BUSY`, by the address of its entry; 0 in any other state.
@@ -40,6 +42,17 @@ pub(crate) fn is_running() -> bool {
     STATE.load(Ordering::Acquire) == RUNNING
 }
 
+/// Whether the interpreter is being finalized, or was.
+#[inline]
+pub(crate) fn is_finalized() -> bool {
+    STATE.load(Ordering::Relaxed) == FINALIZED
+}
+
+/// Note that the interpreter is being finalized.
+pub(crate) fn finalize() {
+    STATE.store(FINALIZED, Ordering::SeqCst);
+}
+
 /// Go from state `from` to busy; false when the state is another by now.
 fn claim(from: u8) -> bool {
     let claimed = STATE
@@ -51,10 +64,10 @@ fn claim(from: u8) -> bool {
     claimed
 }
 
-/// Go from busy to `state`.
+/// Go from busy to `state`, unless Python is being finalized meanwhile.
 fn settle(state: u8) {
     BUSY_THREAD.store(0, Ordering::Relaxed);
-    STATE.store(state, Ordering::Release);
+    let _ = STATE.compare_exchange(BUSY, state, Ordering::AcqRel, Ordering::Relaxed);
 }
 
 fn this_thread() -> usize {
@@ -87,6 +100,10 @@ pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Rec
     loop {
         match settled()? {
             RUNNING => return Ok(()),
+            FINALIZED => {
+                let why = "Python was finalized in this process, and cannot be started in it again";
+                return Err(Record::plain(PYR_START_FAILED, why));
+            }
             state if claim(state) => {
                 let started = if state == IDLE {
                     first_start(executable, flags)
@@ -154,8 +171,8 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
     let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
-    let started =
-        bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
+    let started = bridge::start(py, adopted)
+        .and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
     let started = started.map_err(|fault| {
         let record = Record::of(py, fault);
         Record {

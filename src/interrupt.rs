@@ -199,6 +199,14 @@ pub(crate) fn remove_thread(thread: NonNull<Thread>) {
     }
 }
 
+/// Whether an entry runs on another thread than this one.
+pub(crate) fn is_another_inside() -> bool {
+    let here = NonNull::from(thread::current());
+    let state = state();
+    let mut others = state.threads.iter().filter(|listed| listed.0 != here);
+    others.any(|listed| listed.thread().interruption.is_inside())
+}
+
 /// Make what SIGINT needs.
 pub(crate) fn prepare() -> Result<(), Record> {
     helper::start()

@@ -17,6 +17,7 @@ use crate::abi::pyr_result;
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
+use crate::interp;
 use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
@@ -214,10 +215,17 @@ impl Thread {
         interrupt::set_main(self);
     }
 
-    /// Hold the GIL until [`Thread::release_hold`], over many entries.
-    pub(crate) fn hold(&self) {
-        let (taken, depth) = (self.attach(), self.depth());
-        self.holds.borrow_mut().push(Hold { taken, depth });
+    /// Hold the GIL until [`Thread::release_hold`], over many entries; false when Python was finalized.
+    pub(crate) fn hold(&self) -> bool {
+        let depth = self.depth();
+        self.interruption.begin();
+        let possible = !interp::is_finalized();
+        if possible {
+            let taken = self.attach();
+            self.holds.borrow_mut().push(Hold { taken, depth });
+        }
+        self.interruption.end();
+        possible
     }
 
     /// Undo one [`Thread::hold`]; false when there is none. Those of the code that called Python, which
@@ -350,7 +358,7 @@ impl Thread {
     /// Delete the thread state, if that is for us to do.
     fn delete_state(&self) {
         let state = self.state.get();
-        if !self.owned.get() || !python::is_running() {
+        if !self.owned.get() || interp::is_finalized() || !python::is_running() {
             return;
         }
         // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent

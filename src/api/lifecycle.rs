@@ -170,7 +170,11 @@ pub extern "C" fn pyr_stop() -> pyr_status {
 /// `sys.stderr`. What takes longer is left alone, so that the process ends.
 ///
 /// The interpreter is not finalized, and other functions can still be called. A second call does nothing, nor
-/// does one in a process without Python. Returns `PYR_OK`.
+/// does one in a process without Python. Where somebody else started Python, its end is theirs: only the streams
+/// are flushed. Returns `PYR_OK`.
+///
+/// Who does finalize Python (`Py_FinalizeEx`, which is for who started it) need not stop threads before: calls
+/// that run come to their end, within five seconds, and all later ones return `PYR_NOT_RUNNING`.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_end(milliseconds: u32) -> pyr_status {
     guard::outside(|| {
