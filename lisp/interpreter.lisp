@@ -78,6 +78,7 @@ calls it again, and USE-VALUE, too, with the path of another WHAT."
 (defun load-and-start (&optional (executable (chosen-executable)))
   "Load libpython and libpyrite, and start Python as EXECUTABLE would run."
   (let ((python (find-python executable)))
+    (check-python-home (python-executable python))
     (open-libpython python)
     (call-with-another "libpyrite" '(library-not-found abi-mismatch) #'load-libpyrite)
     (handler-bind ((pyrite-error (lambda (condition)

@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const FINALIZED: u8 = 4;
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 /// The thread that made the state `BUSY`, by the address of its entry; 0 in any other state.
 static BUSY_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Why initialisation failed. CPython is in no state to be initialised again then.
+static FAILURE: OnceLock<String> = OnceLock::new();
 
 /// Whether the interpreter was started: it may be stopped since.
 pub(crate) fn exists() -> bool {
@@ -231,6 +235,11 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         // Text files are UTF-8 whatever the locale, as Python 3.15 makes it for all.
         arguments.extend([c"-X".as_ptr(), c"utf8".as_ptr()]);
     }
+    if let Some(why) = FAILURE.get() {
+        return Err(failed(&format!(
+            "{why}. It cannot be tried again in this process: end it, and start another"
+        )));
+    }
     let symbols = python::symbols();
     let (Some(init), Some(set_argv), Some(clear), Some(initialize)) = (
         symbols.config_init,
@@ -252,10 +261,9 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         }
         clear(config);
         describe(&status).map_or(Ok(()), |why| {
-            Err(failed(&format!(
-                "Python did not start as {}: {why}",
-                executable.to_string_lossy()
-            )))
+            let why = format!("Python did not start as {}: {why}", executable.to_string_lossy());
+            let _ = FAILURE.set(why.clone());
+            Err(failed(&why))
         })
     }
 }

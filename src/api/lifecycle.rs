@@ -105,7 +105,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 /// `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
 /// left as they are, but for that of SIGINT where `PYR_KEEP_SIGNALS` asks for it. Any thread may call this; several at once start one interpreter. When Python runs
 /// already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
-/// inside Python's own start, CPython may refuse to be started again in the same process.
+/// inside Python's own start, it cannot be started in the same process any more.
 ///
 /// Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_INVALID_TEXT`,
 /// `PYR_START_FAILED` (there is no such executable, say), `PYR_UNSUPPORTED_PYTHON`, or
