@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
@@ -51,6 +51,24 @@ fn roots() -> &'static Roots {
     unsafe { &*ROOTS.0.get() }
 }
 
+/// A function of ours that `bridge.py` calls. Not one of Python's kind, which takes a function that Pythons do not
+/// have into which the library must load to refuse them.
+#[pyclass(module = "_pyrite", frozen)]
+pub(crate) struct Hook(fn(Python<'_>));
+
+#[pymethods]
+impl Hook {
+    fn __call__(&self, py: Python<'_>) {
+        (self.0)(py);
+    }
+}
+
+impl Hook {
+    pub(crate) fn new(py: Python<'_>, function: fn(Python<'_>)) -> PyResult<Bound<'_, Self>> {
+        Bound::new(py, Self(function))
+    }
+}
+
 /// Run `bridge.py` and find the dictionaries that calls look in. The interpreter is `adopted` when somebody else
 /// started it.
 pub(crate) fn start(py: Python<'_>, adopted: bool) -> Result<(), Fault> {
@@ -87,8 +105,7 @@ pub(crate) fn start(py: Python<'_>, adopted: bool) -> Result<(), Fault> {
             modules: ffi::PyImport_GetModuleDict(),
         };
     }
-    let finalizing =
-        PyCFunction::new_closure(py, None, None, |arguments, _| ending::finalizing(arguments.py()))?;
+    let finalizing = Hook::new(py, ending::finalizing)?;
     call(
         py,
         "started",

@@ -7,10 +7,9 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 
 use pyo3::prelude::*;
-use pyo3::types::PyCFunction;
 
 use crate::api::callbacks;
-use crate::bridge;
+use crate::bridge::{self, Hook};
 use crate::fault::Fault;
 
 pub(crate) mod child;
@@ -107,13 +106,16 @@ fn our_handler() -> usize {
     callbacks::interrupted as *const () as usize
 }
 
+/// Python code has taken SIGINT.
+fn changed(_py: Python<'_>) {
+    if are_kept() {
+        take_interrupt();
+    }
+}
+
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
-    let changed = PyCFunction::new_closure(py, None, None, |_, _| {
-        if are_kept() {
-            take_interrupt();
-        }
-    })?;
+    let changed = Hook::new(py, changed)?;
     bridge::call(py, "keep_signals", (handlers.vital(), changed, child::hooks(py)?))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);

@@ -11,9 +11,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use pyo3::types::PyCFunction;
 
 use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, set_action};
+use crate::bridge::Hook;
 use crate::interrupt;
 
 /// What the host did at its signals when this process was forked.
@@ -25,16 +25,16 @@ thread_local! {
 }
 
 /// What is to be called before a fork, in the parent, and in the child.
-pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, PyCFunction>; 3]> {
+pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 3]> {
     Ok([
-        PyCFunction::new_closure(py, None, None, |_, _| block())?,
-        PyCFunction::new_closure(py, None, None, |_, _| unblock())?,
-        PyCFunction::new_closure(py, None, None, |_, _| release())?,
+        Hook::new(py, block)?,
+        Hook::new(py, unblock)?,
+        Hook::new(py, release)?,
     ])
 }
 
 /// Have what ends a process wait: a child that got it now would do with it as the host does.
-fn block() {
+fn block(_py: Python<'_>) {
     // SAFETY: both sets are ours.
     unsafe {
         let (mut ends, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
@@ -47,7 +47,7 @@ fn block() {
     }
 }
 
-fn unblock() {
+fn unblock(_py: Python<'_>) {
     if let Some(before) = MASK.take() {
         // SAFETY: the set is what was in force.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut()) };
@@ -55,7 +55,7 @@ fn unblock() {
 }
 
 /// Have signals do what they do without a host. What Python code has taken stays.
-fn release() {
+fn release(_py: Python<'_>) {
     KEPT.store(false, Relaxed);
     let python = PYTHON_HANDLER.load(Relaxed);
     let actions = Handlers::save().actions.into_iter();
