@@ -68,12 +68,12 @@ calls it again, and USE-VALUE, too, with the path of another WHAT."
              (restart-case (return-from call-with-another (apply function path))
                (retry ()
                  :report (lambda (stream) (format stream "Look for ~A again." what))
-                 :test #'offered-p
+                 :test offered-p
                  path)
                (use-value (other)
                  :report (lambda (stream) (format stream "Use another ~A." what))
                  :interactive (lambda () (read-path what))
-                 :test #'offered-p
+                 :test offered-p
                  (list (uiop:native-namestring other))))))
     (loop for path = (call) then (apply #'call path))))
 
