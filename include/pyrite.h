@@ -1344,7 +1344,7 @@ size_t pyr_layout(uint32_t *numbers,
  * `sys.prefix` and `sys.path` are then those of the executable, also in a venv. Signal handlers are
  * left as they are, but for that of SIGINT where `PYR_KEEP_SIGNALS` asks for it. Any thread may call this; several at once start one interpreter. When Python runs
  * already, nothing happens; an interpreter that somebody else started is used as it is. After a failure
- * inside Python's own start, CPython may refuse to be started again in the same process.
+ * inside Python's own start, it cannot be started in the same process any more.
  *
  * Returns `PYR_OK`, `PYR_NULL_ARGUMENT`, `PYR_INVALID_SIZE`, `PYR_INVALID_FLAGS`, `PYR_INVALID_TEXT`,
  * `PYR_START_FAILED` (there is no such executable, say), `PYR_UNSUPPORTED_PYTHON`, or
@@ -1371,7 +1371,11 @@ pyr_status pyr_stop(void);
  * `sys.stderr`. What takes longer is left alone, so that the process ends.
  *
  * The interpreter is not finalized, and other functions can still be called. A second call does nothing, nor
- * does one in a process without Python. Returns `PYR_OK`.
+ * does one in a process without Python. Where somebody else started Python, its end is theirs: only the streams
+ * are flushed. Returns `PYR_OK`.
+ *
+ * Who does finalize Python (`Py_FinalizeEx`, which is for who started it) need not stop threads before: calls
+ * that run come to their end, within five seconds, and all later ones return `PYR_NOT_RUNNING`.
  */
 pyr_status pyr_end(uint32_t milliseconds);
 

@@ -63,22 +63,25 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defun call-with-another (what conditions function)
   "The value of FUNCTION, which needs WHAT. Where it signals one of CONDITIONS there are two restarts: RETRY
 calls it again, and USE-VALUE, too, with the path of another WHAT."
-  (flet ((call (&rest path)
-           (restart-case (return-from call-with-another (apply function path))
-             (retry ()
-               :report (lambda (stream) (format stream "Look for ~A again." what))
-               :test (lambda (condition) (member (type-of condition) conditions))
-               path)
-             (use-value (other)
-               :report (lambda (stream) (format stream "Use another ~A." what))
-               :interactive (lambda () (read-path what))
-               :test (lambda (condition) (member (type-of condition) conditions))
-               (list (uiop:native-namestring other))))))
+  (labels ((offered-p (condition)
+             (or (null condition) (member (type-of condition) conditions)))
+           (call (&rest path)
+             (restart-case (return-from call-with-another (apply function path))
+               (retry ()
+                 :report (lambda (stream) (format stream "Look for ~A again." what))
+                 :test offered-p
+                 path)
+               (use-value (other)
+                 :report (lambda (stream) (format stream "Use another ~A." what))
+                 :interactive (lambda () (read-path what))
+                 :test offered-p
+                 (list (uiop:native-namestring other))))))
     (loop for path = (call) then (apply #'call path))))
 
 (defun load-and-start (&optional (executable (chosen-executable)))
   "Load libpython and libpyrite, and start Python as EXECUTABLE would run."
   (let ((python (find-python executable)))
+    (check-python-home (python-executable python))
     (open-libpython python)
     (call-with-another "libpyrite" '(library-not-found abi-mismatch) #'load-libpyrite)
     (handler-bind ((pyrite-error (lambda (condition)

@@ -87,6 +87,16 @@ made of them. A venv's python is a link, which is not followed: its place is wha
              (Debian: apt-get install python3 libpython3.11)."
             executable (typep condition 'uiop:subprocess-error) condition))))
 
+(defun check-python-home (executable)
+  "Signal PYTHON-START-ERROR when there is a PYTHONHOME with which EXECUTABLE does not start. Here that would be
+for good."
+  (let ((home (getenv "PYTHONHOME")))
+    (when (and home (plusp (nth-value 2 (uiop:run-program (list executable "-s" "-S" "-c" "")
+                                                          :ignore-error-status t))))
+      (fail 'python-start-error
+            "The environment's PYTHONHOME is ~A, with which ~A does not start: unset it, or choose the Python ~
+             that it is for." home executable))))
+
 (defun missing-library-message (executable version prefix)
   "How to get a shared libpython for EXECUTABLE."
   (format nil "~A is Python ~A, but its shared library libpython~A.so cannot be found. ~A"

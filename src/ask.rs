@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::{decode, dispatch, encode, interrupt, output, release, thread};
+use crate::{decode, dispatch, encode, interp, interrupt, output, release, thread};
 
 /// One question, with all that the host is told.
 #[derive(Clone, Copy)]
@@ -95,6 +95,10 @@ pub(crate) fn ask<'py>(
         unsafe {
             let state = ffi::PyEval_SaveThread();
             let answered = put(&question, host);
+            while interp::is_finalized() {
+                // Python would end the thread, with all that is on its stack.
+                std::thread::park();
+            }
             ffi::PyEval_RestoreThread(state);
             answered
         }

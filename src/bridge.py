@@ -451,7 +451,18 @@ def main_thread_lives():
 
 def end(patience):
     """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
-    import atexit
+    if not adopted:
+        end_threads(patience)
+        run_exit_functions()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def end_threads(patience):
+    """Wait up to `patience` seconds for threads that are no daemons."""
     import threading
 
     # Before Python 3.13 the main thread's lock is waited for on any other thread, and so are who waits for it.
@@ -467,12 +478,15 @@ def end(patience):
             waiting.join(0.001)
         lock.release()
     waiting.join(patience)
+
+
+def run_exit_functions():
+    """Run them all but ours: Python itself goes on."""
+    import atexit
+
+    atexit.unregister(finalizing)
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
+    atexit.register(finalizing)
 
 
 def importing():
@@ -493,9 +507,8 @@ def breathe():
 def keep_signals(vital, changed, hooks, masking):
     """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
 
-    `changed` is called when SIGINT was taken, `hooks` before a fork, after it in the parent, in the child, and
-    `masking` before a thread's signal mask is changed: it says whether that is a thread of the host's, which
-    goes on without `vital` blocked.
+    `changed` is called when SIGINT was taken, `hooks` before a fork and after it. `masking` knows whether a
+    thread is the host's, which goes on without `vital` blocked, and what it blocks itself.
     """
     import _signal
     import warnings
@@ -519,8 +532,14 @@ def keep_signals(vital, changed, hooks, masking):
 
     def pthread_sigmask(how, mask, /):
         mask = set(mask)
-        if masking() and how != _signal.SIG_UNBLOCK:
-            mask.difference_update(vital)
+        if masking.is_host():
+            if how != _signal.SIG_UNBLOCK:
+                mask.difference_update(vital)
+            kept = masking.note(how, list(mask))
+            if how == _signal.SIG_UNBLOCK:
+                mask.difference_update(kept)
+            elif how == _signal.SIG_SETMASK:
+                mask.update(kept)
         return set_mask(how, mask)
 
     pthread_sigmask.__doc__ = set_mask.__doc__
@@ -545,26 +564,38 @@ def keep_signals(vital, changed, hooks, masking):
 
     turn_on, faulthandler.enable, faulthandler.register = faulthandler.enable, enable, register_dump
 
-    before, in_parent, in_child = hooks
+    before, after = hooks
 
-    def release():
-        in_child()
+    def in_child():
         register(_signal.SIGINT, _signal.getsignal(_signal.SIGINT) or _signal.SIG_DFL)
-        in_parent()
+        after()
 
     # The first to be registered are the nearest to the fork.
-    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=release)
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
-def started(kinds):
+# What is called when Python is finalized, and whether that is for somebody else to do.
+finalizing, adopted = None, False
+
+
+def started(kinds, by_other, function):
     """What the host needs to be so: no signal handler of ours in its way, its output not lost.
 
-    `kinds` are the names of the builtin exceptions, also of those that this Python does not have.
+    `kinds` are the names of the builtin exceptions, also of those that this Python does not have. `function` is
+    called when Python is finalized. One that was started `by_other` than us is as that one wants it.
     """
+    import atexit
+
+    global finalizing, adopted
+    finalizing, adopted = function, by_other
+    # The first that is registered is the last that is called.
+    atexit.register(finalizing)
     for number, name in enumerate(kinds, 1):
         if hasattr(builtins, name):
             KINDS[id(getattr(builtins, name))] = number
     main["sys"] = sys
+    if adopted:
+        return
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None:
         faulthandler.disable()

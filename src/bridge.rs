@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::{kind, loan, output};
+use crate::{ending, kind, loan, output};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -51,8 +51,27 @@ fn roots() -> &'static Roots {
     unsafe { &*ROOTS.0.get() }
 }
 
-/// Run `bridge.py` and find the dictionaries that calls look in.
-pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
+/// A function of ours that `bridge.py` calls. Not one of Python's kind, which takes a function that Pythons do not
+/// have into which the library must load to refuse them.
+#[pyclass(module = "_pyrite", frozen)]
+pub(crate) struct Hook(fn(Python<'_>));
+
+#[pymethods]
+impl Hook {
+    fn __call__(&self, py: Python<'_>) {
+        (self.0)(py);
+    }
+}
+
+impl Hook {
+    pub(crate) fn new(py: Python<'_>, function: fn(Python<'_>)) -> PyResult<Bound<'_, Self>> {
+        Bound::new(py, Self(function))
+    }
+}
+
+/// Run `bridge.py` and find the dictionaries that calls look in. The interpreter is `adopted` when somebody else
+/// started it.
+pub(crate) fn start(py: Python<'_>, adopted: bool) -> Result<(), Fault> {
     // SAFETY: attached; C strings; every reference that is kept is kept for good.
     unsafe {
         let code = own(
@@ -86,7 +105,13 @@ pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
             modules: ffi::PyImport_GetModuleDict(),
         };
     }
-    call(py, "started", (PyTuple::new(py, kind::NAMES)?,)).map(drop)
+    let finalizing = Hook::new(py, ending::finalizing)?;
+    call(
+        py,
+        "started",
+        (PyTuple::new(py, kind::NAMES)?, adopted, finalizing),
+    )
+    .map(drop)
 }
 
 /// The module of `bridge.py`.

@@ -1,10 +1,13 @@
-//! What Python does at the end of a process, without ending: the interpreter is never finalized.
+//! What Python does at the end of a process, without ending: the interpreter is never finalized by us, though
+//! it may be by a host that started it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{bridge, guard, interp, thread};
+use pyo3::Python;
+
+use crate::{bridge, dispatch, guard, interp, interrupt, thread};
 
 /// Whether the end was begun.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -32,4 +35,27 @@ fn can_enter(patience: Duration) -> bool {
         .name("pyrite end".to_owned())
         .spawn(probe);
     probe.is_ok() && wait.recv_timeout(patience).is_ok()
+}
+
+/// How long finalization waits for calls that run.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Python is about to be finalized: keep everybody out, and wait for who is in. A thread that wants the GIL later
+/// would be ended by Python, whatever runs on it.
+pub(crate) fn finalizing(py: Python<'_>) {
+    interp::finalize();
+    if dispatch::is_forked() {
+        // The threads that were in are not in this process.
+        return;
+    }
+    py.detach(|| {
+        let end = Instant::now() + PATIENCE;
+        // Who comes in notes so before it looks whether it may: by the first look, all have seen that.
+        loop {
+            std::thread::sleep(Duration::from_millis(1));
+            if !interrupt::is_another_inside() || Instant::now() > end {
+                return;
+            }
+        }
+    });
 }

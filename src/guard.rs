@@ -51,6 +51,12 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     let host = FpEnv::enter();
     let thread = thread::current();
     let outer_env = thread.begin(host);
+    if interp::is_finalized() {
+        thread.interruption.end();
+        thread.end(outer_env);
+        host.restore();
+        return fail(Record::plain(PYR_NOT_RUNNING, "Python was finalized"));
+    }
     let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
@@ -87,8 +93,11 @@ pub(crate) fn hold() -> pyr_status {
     }
     let host = FpEnv::enter();
     let status = outside(|| {
-        thread::current().hold();
-        Ok(())
+        if thread::current().hold() {
+            Ok(())
+        } else {
+            Err(Record::plain(PYR_NOT_RUNNING, "Python was finalized"))
+        }
     });
     host.restore();
     status

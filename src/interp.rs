@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -24,10 +25,15 @@ const RUNNING: u8 = 1;
 const STOPPED: u8 = 2;
 /// A thread is starting or stopping Python.
 const BUSY: u8 = 3;
+/// The interpreter is being finalized, or was, by who started it: nobody enters any more.
+const FINALIZED: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 /// The thread that made the state `BUSY`, by the address of its entry; 0 in any other state.
 static BUSY_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Why initialisation failed. CPython is in no state to be initialised again then.
+static FAILURE: OnceLock<String> = OnceLock::new();
 
 /// Whether the interpreter was started: it may be stopped since.
 pub(crate) fn exists() -> bool {
@@ -38,6 +44,17 @@ pub(crate) fn exists() -> bool {
 #[inline]
 pub(crate) fn is_running() -> bool {
     STATE.load(Ordering::Acquire) == RUNNING
+}
+
+/// Whether the interpreter is being finalized, or was.
+#[inline]
+pub(crate) fn is_finalized() -> bool {
+    STATE.load(Ordering::Relaxed) == FINALIZED
+}
+
+/// Note that the interpreter is being finalized.
+pub(crate) fn finalize() {
+    STATE.store(FINALIZED, Ordering::SeqCst);
 }
 
 /// Go from state `from` to busy; false when the state is another by now.
@@ -51,10 +68,10 @@ fn claim(from: u8) -> bool {
     claimed
 }
 
-/// Go from busy to `state`.
+/// Go from busy to `state`, unless Python is being finalized meanwhile.
 fn settle(state: u8) {
     BUSY_THREAD.store(0, Ordering::Relaxed);
-    STATE.store(state, Ordering::Release);
+    let _ = STATE.compare_exchange(BUSY, state, Ordering::AcqRel, Ordering::Relaxed);
 }
 
 /// Have nobody wait for what this thread starts or stops, if it does: it gives that up.
@@ -94,6 +111,10 @@ pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Rec
     loop {
         match settled()? {
             RUNNING => return Ok(()),
+            FINALIZED => {
+                let why = "Python was finalized in this process, and cannot be started in it again";
+                return Err(Record::plain(PYR_START_FAILED, why));
+            }
             state if claim(state) => {
                 let started = if state == IDLE {
                     first_start(executable, flags)
@@ -161,8 +182,8 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
     let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
-    let started =
-        bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
+    let started = bridge::start(py, adopted)
+        .and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
     let started = started.map_err(|fault| {
         let record = Record::of(py, fault);
         Record {
@@ -221,6 +242,11 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         // Text files are UTF-8 whatever the locale, as Python 3.15 makes it for all.
         arguments.extend([c"-X".as_ptr(), c"utf8".as_ptr()]);
     }
+    if let Some(why) = FAILURE.get() {
+        return Err(failed(&format!(
+            "{why}. It cannot be tried again in this process: end it, and start another"
+        )));
+    }
     let symbols = python::symbols();
     let (Some(init), Some(set_argv), Some(clear), Some(initialize)) = (
         symbols.config_init,
@@ -242,10 +268,9 @@ fn initialize(executable: &[u8]) -> Result<(), Record> {
         }
         clear(config);
         describe(&status).map_or(Ok(()), |why| {
-            Err(failed(&format!(
-                "Python did not start as {}: {why}",
-                executable.to_string_lossy()
-            )))
+            let why = format!("Python did not start as {}: {why}", executable.to_string_lossy());
+            let _ = FAILURE.set(why.clone());
+            Err(failed(&why))
         })
     }
 }

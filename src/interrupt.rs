@@ -219,6 +219,14 @@ pub(crate) fn remove_thread(thread: NonNull<Thread>) {
     }
 }
 
+/// Whether an entry runs on another thread than this one.
+pub(crate) fn is_another_inside() -> bool {
+    let here = NonNull::from(thread::current());
+    let state = state();
+    let mut others = state.threads.iter().filter(|listed| listed.0 != here);
+    others.any(|listed| listed.thread().interruption.is_inside())
+}
+
 /// Make what SIGINT needs.
 pub(crate) fn prepare() -> Result<(), Record> {
     helper::start()
@@ -309,12 +317,10 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
     if requested & FORKED != 0 {
         signals::child::return_to_host();
     }
-    if requested & MASKED != 0 {
-        if interruption.questions.load(Relaxed) == 0 {
-            signals::restore_mask(thread);
-        } else {
-            interruption.requested.fetch_or(MASKED, Relaxed);
-        }
+    if requested & MASKED != 0
+        && (interruption.questions.load(Relaxed) > 0 || !signals::mask::restore(thread))
+    {
+        interruption.requested.fetch_or(MASKED, Relaxed);
     }
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;

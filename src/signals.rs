@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pyo3::prelude::*;
 
 use crate::api::callbacks;
-use crate::bridge;
+use crate::bridge::{self, Hook};
 use crate::fault::Fault;
-use crate::thread::{self, Thread};
 
 pub(crate) mod child;
+pub(crate) mod mask;
 
 /// What is done at `signal` now.
 fn action(signal: i32) -> Option<libc::sigaction> {
@@ -107,67 +107,23 @@ fn our_handler() -> usize {
     callbacks::interrupted as *const () as usize
 }
 
-/// A function of ours that `bridge.py` calls. A PyCFunction of a closure needs what not every Python has in
-/// which the library is to be loaded.
-#[pyclass(module = "_pyrite", frozen)]
-struct Called(fn() -> bool);
-
-#[pymethods]
-impl Called {
-    fn __call__(&self) -> bool {
-        self.0()
-    }
-}
-
-/// What is done when Python code has taken SIGINT.
-fn changed() -> bool {
+/// Python code has taken SIGINT.
+fn changed(_py: Python<'_>) {
     if are_kept() {
         take_interrupt();
     }
-    are_kept()
 }
 
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
-    let (changed, masking) = (
-        Bound::new(py, Called(changed))?,
-        Bound::new(py, Called(note_mask))?,
-    );
-    let arguments = (handlers.vital(), changed, child::hooks(py)?, masking);
-    bridge::call(py, "keep_signals", arguments)?;
+    let changed = Hook::new(py, changed)?;
+    let (hooks, masking) = (child::hooks(py)?, Bound::new(py, mask::Masking)?);
+    bridge::call(py, "keep_signals", (handlers.vital(), changed, hooks, masking))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
     KEPT.store(true, Relaxed);
     Ok(())
-}
-
-/// The calling thread's signal mask; `None` when it cannot be had.
-fn mask() -> Option<libc::sigset_t> {
-    // SAFETY: an all-zero set is valid; with no new mask, the call only reads.
-    unsafe {
-        let mut mask = zeroed::<libc::sigset_t>();
-        (libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) == 0).then_some(mask)
-    }
-}
-
-/// Note that Python code on this thread changes the thread's signal mask, which is the host's once the entry
-/// is over. Whether it is in an entry.
-fn note_mask() -> bool {
-    let thread = thread::current();
-    if thread.interruption.note_mask() {
-        thread.mask.set(mask());
-    }
-    thread.is_inside()
-}
-
-/// Put back the mask that [`note_mask`] found.
-#[cold]
-pub(crate) fn restore_mask(thread: &Thread) {
-    if let Some(mask) = thread.mask.take() {
-        // SAFETY: the mask was this thread's.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, null_mut()) };
-    }
 }
 
 /// Whether [`keep`] was called.

@@ -8,19 +8,23 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
 
+pub(crate) use self::end::give_back;
 pub(crate) use self::lent::Lent;
 use crate::abi::pyr_result;
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
+use crate::interp;
 use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
+use crate::signals::mask::Masks;
 
+mod end;
 mod lent;
 mod ruin;
 mod stack;
@@ -50,8 +54,8 @@ pub(crate) struct Thread {
     watched: Cell<bool>,
     /// The host's floating-point environment, as the innermost entry found it.
     host_env: Cell<Option<FpEnv>>,
-    /// The signal mask before Python code changed it, in the entry that runs.
-    pub(crate) mask: Cell<Option<libc::sigset_t>>,
+    /// What Python code did with the thread's signal mask.
+    pub(crate) mask: Cell<Option<Masks>>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
     /// The last failure.
@@ -138,23 +142,6 @@ pub(crate) fn of_handler() -> Option<&'static Thread> {
     unsafe { libc::pthread_getspecific(*EXIT_KEY).cast::<Thread>().as_ref() }
 }
 
-/// The key under which Python keeps each thread's state, once it was found.
-///
-/// The C library empties a thread's keys one by one, in their order, and Python's comes before ours.
-/// Without it Python does not know the thread any more, and code that runs while the state is cleared
-/// (of values of a `threading.local`, say) would wait for a GIL that the thread itself holds.
-static PYTHON_KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
-
-/// Find Python's key: the one under which `state`, this thread's, is kept.
-fn find_python_key(state: *mut ffi::PyThreadState) -> Option<libc::pthread_key_t> {
-    // SAFETY: asks for a limit.
-    let limit = unsafe { libc::sysconf(libc::_SC_THREAD_KEYS_MAX) };
-    let keys = 0..libc::pthread_key_t::try_from(limit).unwrap_or(0);
-    // SAFETY: below the limit, the C library answers NULL for a key that does not exist.
-    keys.into_iter()
-        .find(|&key| unsafe { libc::pthread_getspecific(key) } == state.cast())
-}
-
 impl Thread {
     /// Hold the GIL; true when it had to be taken, which [`Thread::detach`] wants to know.
     ///
@@ -194,7 +181,7 @@ impl Thread {
             self.state.set(ffi::PyGILState_GetThisThreadState());
             self.owned.set(true);
             ATTACHED.fetch_add(1, Ordering::Relaxed);
-            PYTHON_KEY.get_or_init(|| find_python_key(self.state.get()));
+            end::learn_key(self.state.get());
             stack::limit_depth(self.state.get());
             if !before.is_null() {
                 self.watch();
@@ -240,10 +227,17 @@ impl Thread {
         interrupt::set_main(self);
     }
 
-    /// Hold the GIL until [`Thread::release_hold`], over many entries.
-    pub(crate) fn hold(&self) {
-        let (taken, depth) = (self.attach(), self.depth());
-        self.holds.borrow_mut().push(Hold { taken, depth });
+    /// Hold the GIL until [`Thread::release_hold`], over many entries; false when Python was finalized.
+    pub(crate) fn hold(&self) -> bool {
+        let depth = self.depth();
+        self.interruption.begin();
+        let possible = !interp::is_finalized();
+        if possible {
+            let taken = self.attach();
+            self.holds.borrow_mut().push(Hold { taken, depth });
+        }
+        self.interruption.end();
+        possible
     }
 
     /// Undo one [`Thread::hold`]; false when there is none. Those of the code that called Python, which
@@ -352,48 +346,6 @@ impl Thread {
     pub(crate) fn forget_exception(&self) {
         if let Some(exception) = self.record.borrow_mut().exception.take() {
             release::push(Debt::Object(ObjectPointer(exception.as_ptr())));
-        }
-    }
-}
-
-/// Give back what `thread`, which is ending, kept. Called by its pthread-key destructor.
-pub(crate) fn give_back(thread: *mut c_void) {
-    let thread = thread.cast::<Thread>();
-    // SAFETY: the key's values come from `register`, and the destructor runs once per value. What runs while
-    // the state is cleared may enter, and finds the thread as it always was.
-    unsafe {
-        (*thread).delete_state();
-        if !(*thread).state.get().is_null() {
-            ATTACHED.fetch_sub(1, Ordering::Relaxed);
-        }
-        (*thread).remember(Record::default());
-        interrupt::remove_thread(NonNull::from(&*thread));
-        CURRENT.set(null());
-        // Signal handlers may look at the entry of Python's main thread at any time.
-        if !(*thread).interruption.is_main() {
-            drop(Box::from_raw(thread));
-        }
-    }
-}
-
-impl Thread {
-    /// Delete the thread state, if that is for us to do.
-    fn delete_state(&self) {
-        let state = self.state.get();
-        if !self.owned.get() || !python::is_running() {
-            return;
-        }
-        // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent
-        // release the GIL; PyGILState_Release would abort here.
-        unsafe {
-            if let Some(key) = *PYTHON_KEY.get_or_init(|| None) {
-                libc::pthread_setspecific(key, state.cast());
-            }
-            if !self.is_attached() {
-                ffi::PyEval_RestoreThread(state);
-            }
-            ffi::PyThreadState_Clear(state);
-            python::delete_current_thread_state();
         }
     }
 }

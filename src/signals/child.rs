@@ -5,57 +5,38 @@
 //! forked returns to the host, if it does so in the child, too.
 
 use std::cell::Cell;
-use std::mem::zeroed;
-use std::ptr::null_mut;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
-use super::{Called, Handlers, KEPT, PYTHON_HANDLER, is_handled, set_action};
+use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, set_action};
+use crate::bridge::Hook;
 use crate::interrupt;
 
 /// What the host did at its signals when this process was forked.
 static HOST_ACTIONS: Mutex<Vec<(i32, libc::sigaction)>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// The signals that this thread blocked before it forks.
-    static MASK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
+    /// Whether Python code on this thread is about to fork.
+    static FORKS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What is to be called before a fork, in the parent, and in the child.
-pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Called>; 3]> {
+/// What is to be called before a fork and after it, in the parent and in the child.
+///
+/// No signals are blocked meanwhile: a mask that is put back may be another than the host's by then.
+pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 2]> {
     Ok([
-        Bound::new(py, Called(|| done(block)))?,
-        Bound::new(py, Called(|| done(unblock)))?,
-        Bound::new(py, Called(|| done(release)))?,
+        Hook::new(py, |_| FORKS.set(true))?,
+        Hook::new(py, |_| FORKS.set(false))?,
     ])
 }
 
-/// `body`, of which nobody asks what it gives.
-fn done(body: fn()) -> bool {
-    body();
-    true
-}
-
-/// Have what ends a process wait: a child that got it now would do with it as the host does.
-fn block() {
-    // SAFETY: both sets are ours.
-    unsafe {
-        let (mut ends, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
-        libc::sigemptyset(&raw mut ends);
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
-            libc::sigaddset(&raw mut ends, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ends, &raw mut before);
-        MASK.set(Some(before));
-    }
-}
-
-fn unblock() {
-    if let Some(before) = MASK.take() {
-        // SAFETY: the set is what was in force.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut()) };
+/// What a child does first: if it is one of Python code's, [`release`]. A signal that came before would do what
+/// it does in the host.
+pub(crate) fn begin() {
+    if FORKS.get() {
+        release();
     }
 }
 

@@ -7,7 +7,8 @@ use std::ptr::null_mut;
 
 use pyo3::{PyErr, Python, ffi};
 
-use super::{PYTHON_KEY, Thread, find_python_key, stack};
+use super::end::{PYTHON_KEY, find_python_key};
+use super::{Thread, stack};
 use crate::api::python;
 use crate::{bridge, interp};
 

@@ -166,3 +166,20 @@ threading.Thread(target=os.read, args=(reader, 1), daemon=True).start()")
      (is (equal '("waits" "atexit") (program-marks output)))
      (is-true (search "ZeroDivisionError" output))
      (is (eql 1 code)))))
+
+(test ends.broken-pipe
+  "Where the system ends a process that writes to a broken pipe, as under `sbcl --script', Python code is not
+ended so, and Lisp code is as before."
+  (flet ((end-of (&rest forms)
+           (multiple-value-list
+            (run-in-lisp `((cffi:foreign-funcall "signal" :int 13 :pointer (cffi:null-pointer) :pointer)
+                           (pyrite:pyexec "import os
+reader, writer = os.pipe()
+os.close(reader)")
+                           ,@forms
+                           (uiop:quit 3))))))
+    (is (eql 3 (second (end-of '(handler-case (pyrite:pyexec "os.write(writer, b'text')")
+                                 (pyrite:py-broken-pipe-error ()))))))
+    (is (eql (+ 128 13)
+             (second (end-of '(cffi:foreign-funcall "write" :int (pyrite:pyvalue "writer") :string "text" :size 4
+                                                            :ssize)))))))

@@ -1,0 +1,85 @@
+;;;; Python that is stopped and started many times in one process.
+
+(in-package #:pyrite/test)
+
+(def-suite faults/restarts)
+(in-suite faults/restarts)
+
+(defun kilobytes ()
+  "How much memory this process has."
+  (pyeval "int(next(line for line in open('/proc/self/status') if line.startswith('VmRSS')).split()[1])"))
+
+(defun use-and-stop (numpy)
+  "Start Python, use what there is of it, stop it; a wrapper from before."
+  (pystart)
+  (let ((wrapper (pycall "object"))
+        (array (make-array '(2 2) :element-type 'double-float :initial-contents '((2d0 0d0) (0d0 4d0)))))
+    (pyexec "import math
+state = {'n': list(range(1000))}
+def call(f): return f(2)
+class Cycle: pass
+cycle = Cycle(); cycle.itself = cycle")
+    (is (eql 3 (pycall "call" #'1+)))
+    (is (= 4 (pycall "math.sqrt" 16)))
+    (when numpy
+      (import-module "numpy.linalg")
+      (is (equalp #2A((0.5d0 0d0) (0d0 0.25d0)) (pycall "numpy.linalg.inv" array))))
+    (pystop)
+    wrapper))
+
+(test restarts.fifty
+  "Each is as new: names are gone, wrappers stale, numpy works, and memory does not grow by it."
+  (let ((numpy (not (signalled (import-module "numpy.linalg")))) (wrappers '()) (before nil))
+    (dotimes (i 50)
+      (push (use-and-stop numpy) wrappers)
+      (when (= i 10)
+        (setf before (kilobytes))))
+    (is-false (signalled (pystart)))
+    (is (< (- (kilobytes) before) 20000))
+    (raises "NameError" (pyvalue "state"))
+    (is-for-each (wrapper wrappers)
+      (and (typep (signalled (pycall "id" wrapper)) 'stale-object)
+           (typep (signalled (pyslot-value wrapper "x")) 'stale-object)
+           (stringp (princ-to-string wrapper))))
+    (setf wrappers '())
+    (trivial-garbage:gc :full t)
+    (is-true (alive-p))))
+
+(test restarts.while-threads-call
+  "Threads whose calls meet a stop start Python again, or find their objects stale: nothing else."
+  (let* ((over nil)
+         (results nil)
+         (stopper (bt:make-thread (lambda ()
+                                    (loop repeat (scaled 100) do (pystop))
+                                    (setf over t)))))
+    (setf results (in-threads 4 (lambda (i)
+                                  (loop until over
+                                        for value = (handler-case (pymethod (pycall "list" (list i i)) "count" i)
+                                                      (stale-object () 2))
+                                        unless (eql 2 value) return value))))
+    (bt:join-thread stopper)
+    (is (equal '(nil nil nil nil) results))
+    (is-true (alive-p))))
+
+(test restarts.callbacks-that-stop
+  "A Lisp function that Python called stops Python: the call comes to its end."
+  (is (eql 7 (pycall (pyeval "lambda f: (f(), 7)[1]") (lambda () (pystop) nil))))
+  (is-true (alive-p))
+  (is (eql 8 (pycall (pyeval "lambda f: (f(), 8)[1]") (lambda () (pystop) (pystart) (pycall "abs" -1)))))
+  (is-true (alive-p)))
+
+(test restarts.threads-of-python
+  "Threads of Python's go on over a stop, and what was lent to them is still answered."
+  (pyexec "import sys, threading
+def wait(f, event, results):
+    event.wait()
+    results.append(f())
+def begin(f):
+    sys.kept = event, results = threading.Event(), []
+    sys.kept_thread = threading.Thread(target=wait, args=(f, event, results))
+    sys.kept_thread.start()")
+  (pycall "begin" (lambda () 42))
+  (pystop)
+  (pyexec "sys.kept[0].set(); sys.kept_thread.join()")
+  (is (equalp #(42) (pyeval "sys.kept[1]")))
+  (is-true (alive-p)))
