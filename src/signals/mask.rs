@@ -27,6 +27,9 @@ fn bit(signal: i32) -> Set {
     1 << (signal - 1)
 }
 
+/// What the kernel or the C library do not block.
+const NEVER: [i32; 4] = [libc::SIGKILL, libc::SIGSTOP, 32, 33];
+
 /// The calling thread's mask.
 fn current() -> Set {
     // SAFETY: an all-zero set is valid; with no new mask, the call only reads.
@@ -89,6 +92,7 @@ fn note(thread: &Thread, how: i32, change: Set) {
         libc::SIG_UNBLOCK => masks.python & !change,
         _ => change,
     };
+    masks.python &= !NEVER.into_iter().map(bit).sum::<Set>();
     thread.mask.set(Some(masks));
 }
 
