@@ -14,7 +14,8 @@ use crate::abi::*;
 use crate::api::python;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
-use crate::{interp, interrupt, loan, output, release, signals, thread};
+use crate::signals::Forward;
+use crate::{interp, interrupt, loan, output, release, thread};
 
 /// Run `body` attached to Python; every way out of it becomes a status.
 #[inline]
@@ -73,16 +74,14 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     }
     thread.set_innermost(outer);
     status = output::flush_at_end(py, thread, status);
-    let mut forward = false;
+    let mut forward = Forward::default();
     if thread.interruption.end() {
         (status, forward) = interrupt::settle(py, thread, status);
     }
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();
-    if forward {
-        signals::forward_interrupt();
-    }
+    forward.run();
     status
 }
 

@@ -164,6 +164,7 @@ fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
     if signals::are_kept() {
         signals::take_interrupt();
         signals::take_broken_pipe();
+        signals::held::take();
     }
     host.restore();
     started.and_then(|()| {

@@ -16,10 +16,14 @@ use pyo3::{Python, ffi};
 
 use crate::abi::*;
 use crate::fault::Record;
+use crate::signals::Forward;
 use crate::thread::{self, Thread};
 use crate::{bridge, dispatch, interp, kind, signals};
 
 mod helper;
+mod limits;
+
+pub(crate) use limits::{end_limit, limit};
 
 /// A SIGINT came while the thread was in Python.
 pub(crate) const BY_SIGNAL: u32 = 1;
@@ -31,6 +35,8 @@ pub(crate) const BY_LIMIT: u32 = 4;
 const FORKED: u32 = 8;
 /// Not to stop, but to have the thread's signal mask put back when the entry is over.
 const MASKED: u32 = 16;
+/// Nobody asked: signals wait for the entry to be over.
+const HOLDS: u32 = 32;
 
 /// What of a thread signal handlers and other threads look at.
 #[derive(Default)]
@@ -41,6 +47,8 @@ pub(crate) struct Interruption {
     questions: AtomicU32,
     /// Why it is to stop.
     requested: AtomicU32,
+    /// The signals that wait, a bit for each.
+    held: AtomicU32,
     /// Whether Python was told.
     delivered: AtomicBool,
     /// Whether it is the thread on which Python runs signal handlers.
@@ -99,6 +107,16 @@ impl Interruption {
     /// Whether something asks the thread to stop.
     fn is_wanted(&self) -> bool {
         self.requested.load(Relaxed) & (BY_SIGNAL | BY_HOST | BY_LIMIT) != 0
+    }
+
+    /// Have `signal`, which came, wait until Python returns; false when it need not wait.
+    pub(crate) fn hold(&self, signal: i32) -> bool {
+        let wait = self.is_in_python();
+        if wait {
+            self.held.fetch_or(1 << signal, Relaxed);
+            self.requested.fetch_or(HOLDS, Relaxed);
+        }
+        wait
     }
 
     /// Note that Python code changes the thread's signal mask; whether that is to be put back.
@@ -250,70 +268,16 @@ pub(crate) fn interrupt(id: u64) -> Result<bool, Record> {
     Ok(found)
 }
 
-/// Have the Python code of this thread end when `patience` is over; the limit's id.
-pub(crate) fn limit(patience: Duration) -> Result<u64, Record> {
-    if dispatch::is_forked() {
-        return Err(Record::plain(
-            PYR_NOT_RUNNING,
-            "this process was forked: it has no limits",
-        ));
-    }
-    helper::start()?;
-    let thread = Listed(NonNull::from(thread::current()));
-    let id = {
-        let mut state = state();
-        state.last_limit += 1;
-        let id = state.last_limit;
-        let due = Instant::now() + patience;
-        state.limits.push(Limit {
-            id,
-            thread,
-            due,
-            over: false,
-        });
-        id
-    };
-    helper::wake();
-    Ok(id)
-}
-
-/// Take the limit `id` back; whether it was one of this thread.
-pub(crate) fn end_limit(id: u64) -> bool {
-    if dispatch::is_forked() {
-        return false;
-    }
-    let thread = Listed(NonNull::from(thread::current()));
-    let mut state = state();
-    let before = state.limits.len();
-    state
-        .limits
-        .retain(|limit| limit.id != id || limit.thread != thread);
-    if !state
-        .limits
-        .iter()
-        .any(|limit| limit.thread == thread && limit.over)
-    {
-        thread
-            .thread()
-            .interruption
-            .requested
-            .fetch_and(!BY_LIMIT, Relaxed);
-    }
-    state.limits.len() != before
-}
-
-/// Whether the host's handler of SIGINT is to be called once the entry is left.
-pub(crate) type Forward = bool;
-
 /// Settle what was requested of `thread` while the entry ran that is just over with `status`: its status.
 #[cold]
 pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (pyr_status, Forward) {
     let interruption = &thread.interruption;
     if interruption.is_in_python() {
         // It is for the entry outside of this one.
-        return (status, false);
+        return (status, Forward::default());
     }
     let requested = interruption.requested.swap(0, Relaxed);
+    let held = interruption.held.swap(0, Relaxed);
     if requested & FORKED != 0 {
         signals::child::return_to_host();
     }
@@ -324,16 +288,17 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
     }
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
-    let forward = requested & BY_SIGNAL != 0 && (pending || stopped);
+    let interrupt = requested & BY_SIGNAL != 0 && (pending || stopped);
+    let forward = Forward { interrupt, held };
     if requested & BY_LIMIT == 0 {
         return (status, forward);
     }
-    if stopped && !forward {
+    if stopped && !interrupt {
         // The exception, which has the frames with all that they refer to, is of no use any more.
         thread.remember(late());
-        return (PYR_TIMED_OUT, false);
+        return (PYR_TIMED_OUT, forward);
     }
-    if pending || forward {
+    if pending || interrupt {
         interruption.requested.fetch_or(BY_LIMIT, Relaxed);
     }
     (status, forward)
@@ -364,6 +329,9 @@ pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce()
     }
     // From here on signals are the host's.
     add(&interruption.questions, 1);
+    if interruption.held.load(Relaxed) != 0 {
+        signals::held::send(interruption.held.swap(0, Relaxed));
+    }
     let raised = interruption.delivered.load(Relaxed) && raise(py, interruption);
     let answer = if raised { Err(()) } else { Ok(question()) };
     add(&interruption.questions, u32::MAX);

@@ -13,6 +13,7 @@ use crate::bridge::{self, Hook};
 use crate::fault::Fault;
 
 pub(crate) mod child;
+pub(crate) mod held;
 pub(crate) mod mask;
 
 /// What is done at `signal` now.
@@ -169,15 +170,18 @@ fn host_handles() -> bool {
     unsafe { (*HOST_ACTION.0.get()).as_ref() }.is_some_and(is_handled)
 }
 
-/// Do what the host does at SIGINT or SIGPIPE: for the handler, whose arguments these are.
+/// Do what the host does at a signal that is taken: for the handler, whose arguments these are.
 ///
 /// # Safety
 /// Called by the handler.
 pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut std::ffi::c_void) {
-    let host = if signal == libc::SIGPIPE {
-        &HOST_PIPE_ACTION
-    } else {
-        &HOST_ACTION
+    let host = match signal {
+        libc::SIGINT => &HOST_ACTION,
+        libc::SIGPIPE => &HOST_PIPE_ACTION,
+        _ => match held::host_action(signal) {
+            Some(host) => host,
+            None => return,
+        },
     };
     // SAFETY: see `HostAction`; what the host installed takes these arguments.
     unsafe {
@@ -201,9 +205,30 @@ pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *
     }
 }
 
+/// What of the host's is to be done on a thread that has left Python.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Forward {
+    /// Whether its handler of SIGINT is to be called.
+    pub(crate) interrupt: bool,
+    /// Signals that wait, a bit for each.
+    pub(crate) held: u32,
+}
+
+impl Forward {
+    #[inline]
+    pub(crate) fn run(self) {
+        if self.held != 0 {
+            held::send(self.held);
+        }
+        if self.interrupt {
+            forward_interrupt();
+        }
+    }
+}
+
 /// Have the host's handler of SIGINT, if there is a function, run on this thread.
 #[cold]
-pub(crate) fn forward_interrupt() {
+fn forward_interrupt() {
     if host_handles() {
         // SAFETY: our handler, or one that took its place, is installed.
         unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGINT) };

@@ -33,6 +33,17 @@ pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginf
     }
 }
 
+/// The handler of signals that wait for Python to return.
+///
+/// # Safety
+/// Called by the system.
+pub(crate) unsafe extern "C" fn held(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    if !thread::of_handler().is_some_and(|thread| thread.interruption.hold(signal)) {
+        // SAFETY: the arguments are the handler's. The host may go on elsewhere and not return.
+        unsafe { signals::pass_on(signal, info, context) };
+    }
+}
+
 /// The handler of SIGPIPE where signals are kept the host's.
 ///
 /// # Safety
