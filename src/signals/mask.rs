@@ -72,13 +72,13 @@ impl Masking {
     fn note(&self, how: i32, signals: Vec<i32>) -> Vec<i32> {
         let valid = signals.iter().filter(|signal| (1..65).contains(*signal));
         let change = valid.fold(0, |set, &signal| set | bit(signal));
-        note(thread::current(), how, change);
-        let blocked = blocked_by_host(thread::current());
+        let blocked = note(thread::current(), how, change);
         (1..65).filter(|&signal| blocked & bit(signal) != 0).collect()
     }
 }
 
-fn note(thread: &Thread, how: i32, change: Set) {
+/// As [`Masking::note`], for `thread`, this one.
+fn note(thread: &Thread, how: i32, change: Set) -> Set {
     let first = thread.interruption.note_mask();
     let mut masks = match thread.mask.get().filter(|_| !first) {
         Some(masks) => masks,
@@ -87,6 +87,8 @@ fn note(thread: &Thread, how: i32, change: Set) {
             Masks { host, python: host }
         }
     };
+    // What neither Python code nor the host before it has blocked, the host has since.
+    let blocked = current() & !masks.python & !masks.host;
     masks.python = match how {
         libc::SIG_BLOCK => masks.python | change,
         libc::SIG_UNBLOCK => masks.python & !change,
@@ -94,14 +96,7 @@ fn note(thread: &Thread, how: i32, change: Set) {
     };
     masks.python &= !NEVER.into_iter().map(bit).sum::<Set>();
     thread.mask.set(Some(masks));
-}
-
-/// What the host has blocked since Python code changed the mask of `thread`, this one.
-fn blocked_by_host(thread: &Thread) -> Set {
-    thread
-        .mask
-        .get()
-        .map_or(0, |masks| current() & !masks.python & !masks.host)
+    blocked
 }
 
 /// Put back the mask of `thread`, this one, as it was before Python code changed it; whether that can be done
