@@ -33,16 +33,30 @@ pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 3]> {
     ])
 }
 
-/// Have what ends a process wait: a child that got it now would do with it as the host does.
+/// The signals that are not held back: those of the thread's own faults, and those by which collectors of garbage
+/// stop threads.
+const NEVER_BLOCKED: [i32; 8] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGUSR2,
+    libc::SIGPWR,
+    libc::SIGXCPU,
+];
+
+/// Have signals wait: a child that got one now would do with it as the host does. All of them, since a host that
+/// gets one may block others until it has seen to it, which undoing this here would undo.
 fn block(_py: Python<'_>) {
     // SAFETY: both sets are ours.
     unsafe {
-        let (mut ends, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
-        libc::sigemptyset(&raw mut ends);
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
-            libc::sigaddset(&raw mut ends, signal);
+        let (mut held, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
+        libc::sigfillset(&raw mut held);
+        for signal in NEVER_BLOCKED {
+            libc::sigdelset(&raw mut held, signal);
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ends, &raw mut before);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut before);
         MASK.set(Some(before));
     }
 }
