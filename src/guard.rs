@@ -73,15 +73,15 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     }
     thread.set_innermost(outer);
     status = output::flush_at_end(py, thread, status);
-    let mut forward = false;
+    let mut forward = 0;
     if thread.interruption.end() {
         (status, forward) = interrupt::settle(py, thread, status);
     }
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();
-    if forward {
-        signals::forward_interrupt();
+    if forward != 0 {
+        signals::forward(forward);
     }
     status
 }

@@ -156,7 +156,7 @@ fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
     handlers.restore();
     if signals::are_kept() {
         signals::take_interrupt();
-        signals::take_broken_pipe();
+        signals::take_others();
     }
     host.restore();
     started.and_then(|()| {

@@ -8,7 +8,7 @@
 
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub(crate) const BY_SIGNAL: u32 = 1;
 pub(crate) const BY_HOST: u32 = 2;
 /// A limit of the thread's is over. Stays until an entry has failed of it.
 pub(crate) const BY_LIMIT: u32 = 4;
+/// Nobody asked, but a signal of the host's waits for the end of the entry.
+const SIGNAL_WAITS: u32 = 16;
 /// Nobody asked: the entry forked, this is the child, and its signals are to be the host's again.
 const FORKED: u32 = 8;
 
@@ -39,6 +41,8 @@ pub(crate) struct Interruption {
     questions: AtomicU32,
     /// Why it is to stop.
     requested: AtomicU32,
+    /// The signals that wait until the host runs on the thread, a bit each.
+    waiting: AtomicU64,
     /// Whether Python was told.
     delivered: AtomicBool,
     /// Whether it is the thread on which Python runs signal handlers.
@@ -90,6 +94,21 @@ impl Interruption {
     /// Whether the thread is the one that started Python.
     pub(crate) fn is_main(&self) -> bool {
         self.main.load(Relaxed)
+    }
+
+    /// Have `signal` wait while Python runs on the thread, the calling one; false when the host does.
+    pub(crate) fn defer(&self, signal: i32) -> bool {
+        let in_python = self.is_in_python();
+        if in_python {
+            self.waiting.fetch_or(1 << signal, Relaxed);
+            self.requested.fetch_or(SIGNAL_WAITS, Relaxed);
+        }
+        in_python
+    }
+
+    /// Whether somebody wants the thread to stop.
+    fn is_wanted(&self) -> bool {
+        self.requested.load(Relaxed) & (BY_SIGNAL | BY_HOST | BY_LIMIT) != 0
     }
 
     /// What a handler of SIGINT does for the thread, the calling one if `here`: false when the signal is the
@@ -283,8 +302,8 @@ pub(crate) fn end_limit(id: u64) -> bool {
     state.limits.len() != before
 }
 
-/// Whether the host's handler of SIGINT is to be called once the entry is left.
-pub(crate) type Forward = bool;
+/// The signals that are to be sent to the thread once the entry is left, a bit each.
+pub(crate) type Forward = u64;
 
 /// Settle what was requested of `thread` while the entry ran that is just over with `status`: its status.
 #[cold]
@@ -292,27 +311,29 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
     let interruption = &thread.interruption;
     if interruption.is_in_python() {
         // It is for the entry outside of this one.
-        return (status, false);
+        return (status, 0);
     }
     let requested = interruption.requested.swap(0, Relaxed);
     if requested & FORKED != 0 {
         signals::child::return_to_host();
     }
+    let waiting = interruption.waiting.swap(0, Relaxed);
     let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
     let forward = requested & BY_SIGNAL != 0 && (pending || stopped);
+    let signals = waiting | if forward { 1 << libc::SIGINT } else { 0 };
     if requested & BY_LIMIT == 0 {
-        return (status, forward);
+        return (status, signals);
     }
     if stopped && !forward {
         // The exception, which has the frames with all that they refer to, is of no use any more.
         thread.remember(late());
-        return (PYR_TIMED_OUT, false);
+        return (PYR_TIMED_OUT, signals);
     }
     if pending || forward {
         interruption.requested.fetch_or(BY_LIMIT, Relaxed);
     }
-    (status, forward)
+    (status, signals)
 }
 
 /// Take back what Python was told and has not raised yet: whether there was something.
@@ -340,6 +361,9 @@ pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce()
     }
     // From here on signals are the host's.
     add(&interruption.questions, 1);
+    if interruption.waiting.load(Relaxed) != 0 {
+        signals::forward(interruption.waiting.swap(0, Relaxed));
+    }
     let raised = interruption.delivered.load(Relaxed) && raise(py, interruption);
     let answer = if raised { Err(()) } else { Ok(question()) };
     add(&interruption.questions, u32::MAX);

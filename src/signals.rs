@@ -96,6 +96,27 @@ unsafe impl Sync for HostAction {}
 static HOST_ACTION: HostAction = HostAction(UnsafeCell::new(None));
 /// The same for SIGPIPE.
 static HOST_PIPE_ACTION: HostAction = HostAction(UnsafeCell::new(None));
+/// The same for [`DEFERRED`].
+static HOST_DEFERRED_ACTIONS: [HostAction; DEFERRED.len()] =
+    [const { HostAction(UnsafeCell::new(None)) }; DEFERRED.len()];
+
+/// The signals that wait where they come while Python runs. A host that cannot see to one at once may block all of
+/// them meanwhile, as SBCL does: processes that Python code starts then would not end when they are told to.
+const DEFERRED: [i32; 5] = [
+    libc::SIGCHLD,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGURG,
+];
+
+fn host_action(signal: i32) -> &'static HostAction {
+    match DEFERRED.iter().position(|&deferred| deferred == signal) {
+        Some(place) => &HOST_DEFERRED_ACTIONS[place],
+        None if signal == libc::SIGPIPE => &HOST_PIPE_ACTION,
+        None => &HOST_ACTION,
+    }
+}
 
 /// Whether signals are to be kept the host's.
 static KEPT: AtomicBool = AtomicBool::new(false);
@@ -149,16 +170,26 @@ pub(crate) fn take_interrupt() {
 }
 
 /// Have broken pipes be no signals in Python, whose code gets an error then, and on Python's own threads, on
-/// which the host's handler may not be able to run.
-pub(crate) fn take_broken_pipe() {
+/// which the host's handler may not be able to run. Have [`DEFERRED`] wait while Python runs.
+pub(crate) fn take_others() {
     if let Some(host) = action(libc::SIGPIPE).filter(|host| host.sa_sigaction != libc::SIG_IGN) {
-        let mut action = host;
-        action.sa_sigaction = callbacks::pipe_broken as *const () as usize;
-        action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: see `HostAction`.
-        unsafe { *HOST_PIPE_ACTION.0.get() = Some(host) };
-        set_action(libc::SIGPIPE, &action);
+        put_before(libc::SIGPIPE, host, callbacks::pipe_broken as *const () as usize);
     }
+    for signal in DEFERRED {
+        if let Some(host) = action(signal).filter(is_handled) {
+            put_before(signal, host, callbacks::deferred as *const () as usize);
+        }
+    }
+}
+
+/// Have `handler` called at `signal`, for which the host does `host`.
+fn put_before(signal: i32, host: libc::sigaction, handler: usize) {
+    let mut action = host;
+    action.sa_sigaction = handler;
+    action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: see `HostAction`.
+    unsafe { *host_action(signal).0.get() = Some(host) };
+    set_action(signal, &action);
 }
 
 /// Whether the host has a function for SIGINT.
@@ -167,16 +198,12 @@ fn host_handles() -> bool {
     unsafe { (*HOST_ACTION.0.get()).as_ref() }.is_some_and(is_handled)
 }
 
-/// Do what the host does at SIGINT or SIGPIPE: for the handler, whose arguments these are.
+/// Do what the host does at `signal`: for the handler, whose arguments these are.
 ///
 /// # Safety
 /// Called by the handler.
 pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut std::ffi::c_void) {
-    let host = if signal == libc::SIGPIPE {
-        &HOST_PIPE_ACTION
-    } else {
-        &HOST_ACTION
-    };
+    let host = host_action(signal);
     // SAFETY: see `HostAction`; what the host installed takes these arguments.
     unsafe {
         let Some(host) = &*host.0.get() else { return };
@@ -199,12 +226,14 @@ pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *
     }
 }
 
-/// Have the host's handler of SIGINT, if there is a function, run on this thread.
+/// Send `signals`, a bit each, to this thread: those that the host handles.
 #[cold]
-pub(crate) fn forward_interrupt() {
-    if host_handles() {
-        // SAFETY: our handler, or one that took its place, is installed.
-        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGINT) };
+pub(crate) fn forward(signals: u64) {
+    for signal in (1..64).filter(|signal| signals >> signal & 1 != 0) {
+        if signal != libc::SIGINT || host_handles() {
+            // SAFETY: our handler, or one that took its place, is installed.
+            unsafe { libc::pthread_kill(libc::pthread_self(), signal) };
+        }
     }
 }
 

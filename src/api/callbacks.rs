@@ -44,6 +44,17 @@ pub(crate) unsafe extern "C" fn pipe_broken(signal: i32, info: *mut libc::siginf
     }
 }
 
+/// The handler of signals that wait while Python runs, where signals are kept the host's.
+///
+/// # Safety
+/// Called by the system.
+pub(crate) unsafe extern "C" fn deferred(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    if !thread::of_handler().is_some_and(|thread| thread.interruption.defer(signal)) {
+        // SAFETY: the arguments are the handler's.
+        unsafe { signals::pass_on(signal, info, context) };
+    }
+}
+
 /// The handler of the signal that wakes a system call.
 pub(crate) extern "C" fn woken(_signal: i32) {}
 

@@ -135,7 +135,7 @@ impl State {
 
 /// Whether something is requested of the thread.
 fn is_wanted(listed: &Listed) -> bool {
-    listed.thread().interruption.requested.load(Relaxed) != 0
+    listed.thread().interruption.is_wanted()
 }
 
 /// Tell Python what was requested of the threads in it, with the GIL, so that none of them leaves meanwhile;
