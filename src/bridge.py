@@ -507,8 +507,8 @@ def breathe():
 def keep_signals(vital, changed, hooks, masking):
     """Have SIGINT raise KeyboardInterrupt, and nobody take the signals `vital`, which are the host's.
 
-    `changed` is called when SIGINT was taken, `hooks` before a fork and after it. `masking` knows whether a
-    thread is the host's, which goes on without `vital` blocked, and what it blocks itself.
+    `changed` is called when SIGINT was taken, `hooks` before a fork, after it in the parent, in the child.
+    `masking` knows whether a thread is the host's, which goes on without `vital` blocked, and what it blocks.
     """
     import _signal
     import warnings
@@ -564,14 +564,15 @@ def keep_signals(vital, changed, hooks, masking):
 
     turn_on, faulthandler.enable, faulthandler.register = faulthandler.enable, enable, register_dump
 
-    before, after = hooks
+    before, in_parent, in_child = hooks
 
-    def in_child():
+    def release():
+        in_child()
         register(_signal.SIGINT, _signal.getsignal(_signal.SIGINT) or _signal.SIG_DFL)
-        after()
+        in_parent()
 
     # The first to be registered are the nearest to the fork.
-    os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=release)
 
 
 # What is called when Python is finalized, and whether that is for somebody else to do.

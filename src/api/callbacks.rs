@@ -61,7 +61,6 @@ pub(crate) extern "C" fn woken(_signal: i32) {}
 /// What a child of this process does first: see [`dispatch::note_fork`].
 pub(crate) extern "C" fn forked() {
     dispatch::note_fork();
-    signals::child::begin();
 }
 
 /// The destructor of the capsule by which a thread learns that Python deletes its thread state.

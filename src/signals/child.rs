@@ -5,6 +5,8 @@
 //! forked returns to the host, if it does so in the child, too.
 
 use std::cell::Cell;
+use std::mem::zeroed;
+use std::ptr::null_mut;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,30 +20,56 @@ use crate::interrupt;
 static HOST_ACTIONS: Mutex<Vec<(i32, libc::sigaction)>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// Whether Python code on this thread is about to fork.
-    static FORKS: Cell<bool> = const { Cell::new(false) };
+    /// The signals that this thread blocked before it forks.
+    static MASK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
 }
 
-/// What is to be called before a fork and after it, in the parent and in the child.
-///
-/// No signals are blocked meanwhile: a mask that is put back may be another than the host's by then.
-pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 2]> {
+/// What is to be called before a fork, in the parent, and in the child.
+pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 3]> {
     Ok([
-        Hook::new(py, |_| FORKS.set(true))?,
-        Hook::new(py, |_| FORKS.set(false))?,
+        Hook::new(py, block)?,
+        Hook::new(py, unblock)?,
+        Hook::new(py, release)?,
     ])
 }
 
-/// What a child does first: if it is one of Python code's, [`release`]. A signal that came before would do what
-/// it does in the host.
-pub(crate) fn begin() {
-    if FORKS.get() {
-        release();
+/// The signals that are not held back: those of the thread's own faults, and those by which collectors of garbage
+/// stop threads.
+const NEVER_BLOCKED: [i32; 8] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+    libc::SIGUSR2,
+    libc::SIGPWR,
+    libc::SIGXCPU,
+];
+
+/// Have signals wait: a child that got one now would do with it as the host does. All of them, since a host that
+/// gets one may block others until it has seen to it, which undoing this here would undo.
+fn block(_py: Python<'_>) {
+    // SAFETY: both sets are ours.
+    unsafe {
+        let (mut held, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
+        libc::sigfillset(&raw mut held);
+        for signal in NEVER_BLOCKED {
+            libc::sigdelset(&raw mut held, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut before);
+        MASK.set(Some(before));
+    }
+}
+
+fn unblock(_py: Python<'_>) {
+    if let Some(before) = MASK.take() {
+        // SAFETY: the set is what was in force.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut()) };
     }
 }
 
 /// Have signals do what they do without a host. What Python code has taken stays.
-fn release() {
+fn release(_py: Python<'_>) {
     KEPT.store(false, Relaxed);
     let python = PYTHON_HANDLER.load(Relaxed);
     let actions = Handlers::save().actions.into_iter();

@@ -169,6 +169,29 @@
   (is (eql -9 (pycall "ended" "kill")))
   (is-true (alive-p)))
 
+(test processes.terminate-others
+  "What a process inherits lets it be ended, also when Lisp got a signal that has to wait."
+  (define-python
+    "def end_another():"
+    "    subprocess.run(['true'])"
+    "    os.kill(os.getpid(), signal.SIGCHLD); time.sleep(0.01)"
+    "    process = subprocess.Popen(['sleep', '1000'])"
+    "    process.terminate()"
+    "    try: return process.wait(10)"
+    "    finally: process.kill()"
+    "def end_child():"
+    "    subprocess.run(['true'])"
+    "    os.kill(os.getpid(), signal.SIGCHLD); time.sleep(0.01)"
+    "    process = multiprocessing.get_context('fork').Process(target=time.sleep, args=(1000,))"
+    "    process.start(); process.terminate(); process.join(10)"
+    "    try: return process.exitcode"
+    "    finally: process.kill()")
+  (dotimes (i 10)
+    (is (eql -15 (pycall "end_another")))
+    (is (eql -15 (pycall "end_child"))))
+  (is (equalp #() (pyeval "(subprocess.run(['true']), time.sleep(0.05),
+                            sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))[-1]"))))
+
 (test processes.signals-of-a-child
   "What kills a program kills a child, SIGINT raises KeyboardInterrupt, and what Python code took it has."
   (define-python
