@@ -417,6 +417,23 @@ def main_thread_lives():
         lock.acquire(False)
 
 
+def close_at_exit(close=None):
+    """Have `close` be called when the interpreter is finalized; again, once exit functions have run."""
+    import atexit
+
+    global closing
+    if close is not None:
+
+        def closing():
+            try:
+                sys._getframe(1)
+            except ValueError:
+                # Nobody in Python called this.
+                close()
+
+    atexit.register(closing)
+
+
 def end(patience):
     """What Python does when it ends, but end: wait for threads, run exit functions, flush."""
     import atexit
@@ -436,6 +453,7 @@ def end(patience):
         lock.release()
     waiting.join(patience)
     atexit._run_exitfuncs()
+    close_at_exit()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::Python;
+use pyo3::types::PyCFunction;
 
 use crate::abi::*;
 use crate::api::callbacks;
 use crate::api::python::{self, PyStatus};
-use crate::fault::Record;
+use crate::fault::{Fault, Record};
 use crate::fpenv::{self, FpEnv};
 use crate::{bridge, guard, interrupt, names, objects, signals, source, thread};
 
@@ -24,6 +25,8 @@ const RUNNING: u8 = 1;
 const STOPPED: u8 = 2;
 /// A thread is starting or stopping Python.
 const BUSY: u8 = 3;
+/// The interpreter was finalized, by somebody else.
+const DEAD: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(IDLE);
 /// The thread that made the state `BUSY`, by the address of its entry; 0 in any other state.
@@ -32,6 +35,16 @@ static BUSY_THREAD: AtomicUsize = AtomicUsize::new(0);
 /// Whether the interpreter was started: it may be stopped since.
 pub(crate) fn exists() -> bool {
     STATE.load(Ordering::Acquire) != IDLE
+}
+
+/// Have nothing enter from now on: the interpreter is being finalized.
+pub(crate) fn close() {
+    settle(DEAD);
+}
+
+/// Whether [`close`] was called.
+pub(crate) fn is_dead() -> bool {
+    STATE.load(Ordering::Acquire) == DEAD
 }
 
 /// Whether calls may enter.
@@ -94,6 +107,10 @@ pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Rec
     loop {
         match settled()? {
             RUNNING => return Ok(()),
+            DEAD => {
+                let why = "Python was finalized: it cannot be started again in this process";
+                return Err(Record::plain(PYR_START_FAILED, why));
+            }
             state if claim(state) => {
                 let started = if state == IDLE {
                     first_start(executable, flags)
@@ -160,8 +177,9 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
     let taken = adopted && thread.attach();
     // SAFETY: attached, by initialisation or by the line above.
     let py = unsafe { Python::assume_attached() };
-    let started =
-        bridge::start(py).and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
+    let started = bridge::start(py)
+        .and_then(|()| close_at_exit(py))
+        .and_then(|()| handlers.map_or(Ok(()), |handlers| signals::keep(py, handlers)));
     let started = started.map_err(|fault| {
         let record = Record::of(py, fault);
         Record {
@@ -175,6 +193,12 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
         thread.adopt_started();
     }
     started
+}
+
+/// Have nothing enter once Python is finalized.
+fn close_at_exit(py: Python<'_>) -> Result<(), Fault> {
+    let close = PyCFunction::new_closure(py, None, None, |_, _| close())?;
+    bridge::call(py, "close_at_exit", (close,)).map(drop)
 }
 
 /// Refuse a libpython that this library cannot serve, before anything of it runs.

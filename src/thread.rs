@@ -17,6 +17,7 @@ use crate::abi::pyr_result;
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
+use crate::interp;
 use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
 
@@ -51,6 +52,8 @@ pub(crate) struct Thread {
     host_env: Cell<Option<FpEnv>>,
     /// The signal mask before Python code changed it, in the entry that runs.
     pub(crate) mask: Cell<Option<libc::sigset_t>>,
+    /// Whether the thread is ending.
+    ending: Cell<bool>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
     /// The last failure.
@@ -104,6 +107,7 @@ fn register() -> *const Thread {
         watched: Cell::new(false),
         host_env: Cell::new(None),
         mask: Cell::new(None),
+        ending: Cell::new(false),
         paying: Cell::new(false),
         record: RefCell::default(),
     }));
@@ -280,6 +284,11 @@ impl Thread {
         self.depth() > 0
     }
 
+    /// Whether the thread is ending.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
     /// Whether this was asked before: see [`Thread::watched`].
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.replace(true)
@@ -339,6 +348,7 @@ pub(crate) fn give_back(thread: *mut c_void) {
     // SAFETY: the key's values come from `register`, and the destructor runs once per value. What runs while
     // the state is cleared may enter, and finds the thread as it always was.
     unsafe {
+        (*thread).ending.set(true);
         (*thread).delete_state();
         (*thread).remember(Record::default());
         interrupt::remove_thread(NonNull::from(&*thread));
@@ -354,7 +364,7 @@ impl Thread {
     /// Delete the thread state, if that is for us to do.
     fn delete_state(&self) {
         let state = self.state.get();
-        if !self.owned.get() || !python::is_running() {
+        if !self.owned.get() || interp::is_dead() || !python::is_running() {
             return;
         }
         // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent

@@ -87,7 +87,5 @@ pub extern "C" fn pyr_limit_end(limit: u64) -> pyr_status {
 /// Returns 1, or 0 when this thread is not in Python: then nothing happens.
 #[unsafe(no_mangle)]
 pub extern "C" fn pyr_give_up() -> i32 {
-    thread::of_handler()
-        .is_some_and(thread::Thread::give_up)
-        .into()
+    thread::of_handler().is_some_and(thread::Thread::give_up).into()
 }
