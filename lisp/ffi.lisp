@@ -276,4 +276,4 @@
   "Tell Python that its frames on this thread are unwound; true when there are some."
   (eql 1 (%%give-up)))
 
-(pyrite/port:add-exhaustion-hook 'give-up)
+(pyrite/port:add-fault-hook 'give-up)

@@ -240,6 +240,10 @@ impl Thread {
         let hold = self.holds.borrow_mut().pop_if(|hold| hold.depth >= depth);
         // What called the host may have let go of the GIL meanwhile.
         let taken = hold.as_ref().is_some_and(|hold| hold.taken) && self.is_attached();
+        if taken {
+            // SAFETY: attached. The host may have set it.
+            unsafe { ffi::PyErr_Clear() };
+        }
         self.detach(taken);
         hold.is_some()
     }

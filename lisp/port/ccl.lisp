@@ -186,7 +186,7 @@
   (declare (ignore number descriptor))
   nil)
 
-(defun add-exhaustion-hook (function)
+(defun add-fault-hook (function)
   (declare (ignore function))
   nil)
 

@@ -200,7 +200,7 @@
                 (:object :int) :void
                 "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))
 
-(defun add-exhaustion-hook (function)
+(defun add-fault-hook (function)
   (declare (ignore function))
   nil)
 

@@ -76,9 +76,9 @@ def locks_wait(a):
     (dotimes (i 10)
       (write-file (merge-pathnames (format nil "locks_module_~D.py" i) folder)
                   "import time" "time.sleep(0.01)" (format nil "value = ~D" i)))
-    (pyexec "import sys; sys.path.insert(0, " (uiop:native-namestring folder) ")")
+    (pycall "lambda folder: __import__('sys').path.insert(0, folder)" (uiop:native-namestring folder))
     (is-in-threads (16 i)
       (loop for j below 10
             always (eql j (pyeval (format nil "__import__('locks_module_~D').value" j)))))
-    (pyexec "sys.path.pop(0)"))
+    (pyexec "__import__('sys').path.pop(0)"))
   (is-true (alive-p)))

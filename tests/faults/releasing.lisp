@@ -86,6 +86,7 @@ def link(f, n):
              (trivial-garbage:gc :full t)
              (python-works-p)))
   (is (eq t (ends-p '("dropped")
+                    '(defpackage "PYRITE/TEST" (:use "CL"))
                     '(pyrite:with-python-gil
                       (loop repeat 1000 do (pyrite:pycall "object"))
                       (trivial-garbage:gc :full t)
