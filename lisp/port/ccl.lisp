@@ -191,8 +191,8 @@
   nil)
 
 (defmacro with-python-outside ((given-up here) &body body)
-  (declare (ignore here))
   `(symbol-macrolet ((,given-up nil))
+     ,here
      ,@body))
 
 (defun restore-stack-guard ()

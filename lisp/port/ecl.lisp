@@ -205,8 +205,8 @@
   nil)
 
 (defmacro with-python-outside ((given-up here) &body body)
-  (declare (ignore here))
   `(symbol-macrolet ((,given-up nil))
+     ,here
      ,@body))
 
 (defun restore-stack-guard ()
