@@ -51,6 +51,23 @@ fn roots() -> &'static Roots {
     unsafe { &*ROOTS.0.get() }
 }
 
+/// A function of ours for `bridge.py`. One of pyo3's own would keep the library from being loaded into Pythons
+/// that it is to refuse.
+#[pyclass(module = "_pyrite", frozen)]
+pub(crate) struct Hook(fn() -> bool);
+
+#[pymethods]
+impl Hook {
+    fn __call__(&self) -> bool {
+        (self.0)()
+    }
+}
+
+/// `function` for `bridge.py`.
+pub(crate) fn hook(py: Python<'_>, function: fn() -> bool) -> PyResult<Bound<'_, Hook>> {
+    Bound::new(py, Hook(function))
+}
+
 /// Run `bridge.py` and find the dictionaries that calls look in.
 pub(crate) fn start(py: Python<'_>) -> Result<(), Fault> {
     // SAFETY: attached; C strings; every reference that is kept is kept for good.

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::Python;
-use pyo3::types::PyCFunction;
 
 use crate::abi::*;
 use crate::api::callbacks;
@@ -197,7 +196,10 @@ fn attach_first(adopted: bool, handlers: Option<&signals::Handlers>) -> Result<(
 
 /// Have nothing enter once Python is finalized.
 fn close_at_exit(py: Python<'_>) -> Result<(), Fault> {
-    let close = PyCFunction::new_closure(py, None, None, |_, _| close())?;
+    let close = bridge::hook(py, || {
+        close();
+        true
+    })?;
     bridge::call(py, "close_at_exit", (close,)).map(drop)
 }
 
