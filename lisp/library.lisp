@@ -153,13 +153,21 @@ where they do so already. When the library is not loaded, a function that return
                  system needs ~A. Rebuild the library (cargo build --release), or update the system."
                 (text version) (text minimum) (text +abi-version+)))))))
 
+(pyrite/port:define-global **process** 0 "The process that loaded the library.")
+
+(defun loaded-here-p ()
+  "True when this process has loaded the library. An image that starts may collect garbage, or fault, before it
+knows that it has not."
+  (eql **process** (cffi:foreign-funcall "getpid" :int)))
+
 (defun load-library (python)
   "Load PYTHON's libpython and libpyrite, and find the addresses of all functions."
   (open-libpython python)
   (let ((handle (open-library)))
     (check-abi handle)
     (loop for (name . variable) in **functions**
-          do (setf (symbol-value variable) (dlsym handle name)))))
+          do (setf (symbol-value variable) (dlsym handle name)))
+    (setf **process** (cffi:foreign-funcall "getpid" :int))))
 
 (defun forget-library ()
   "Forget the addresses: in a restarted image, nothing is loaded."
