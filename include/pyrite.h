@@ -905,7 +905,8 @@ typedef struct pyr_request {
     pyr_question question;
     /**
      * How many other threads wait for questions now. Who takes the last one's place should see to another
-     * before it answers: the answer may have to wait for the next question.
+     * before it answers: the answer may have to wait for the next question. `UINT32_MAX` when the thread
+     * that asks is one of the host's, which is ending: who makes a thread may have to wait for that.
      */
     uint32_t idle;
 } pyr_request;

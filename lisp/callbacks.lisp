@@ -233,11 +233,11 @@ Python is given up there, nothing returns to it."
     (cffi:pointer-address host)))
 
 (defun host ()
-  "The address of the pyr_host of this process. There is a worker for threads of Python's."
+  "The address of the pyr_host of this process. There are workers for threads of Python's."
   (unless **workers**
     ;; It waits in the library.
     (python-start-if-not-alive)
-    (ensure-worker))
+    (ensure-workers 2))
   (if (zerop **host**)
       (setf **host** (make-host))
       **host**))

@@ -290,6 +290,6 @@
 
 (defun give-up ()
   "Tell Python that its frames on this thread are unwound; true when there are some."
-  (eql 1 (%%give-up)))
+  (and (loaded-here-p) (eql 1 (%%give-up))))
 
-(pyrite/port:add-exhaustion-hook 'give-up)
+(pyrite/port:add-fault-hook 'give-up)

@@ -165,6 +165,12 @@ system to find."
                 (text version) (text minimum) (text +abi-version+)))))))
 
 (pyrite/port:define-global **library-path** nil "Where libpyrite was loaded from.")
+(pyrite/port:define-global **process** 0 "The process that loaded the library.")
+
+(defun loaded-here-p ()
+  "True when this process has loaded the library. An image that starts may collect garbage, or fault, before it
+knows that it has not."
+  (eql **process** (cffi:foreign-funcall "getpid" :int)))
 
 (defun load-libpyrite (&optional (path (library-path)))
   "Load libpyrite from PATH, and find the addresses of all functions."
@@ -172,7 +178,8 @@ system to find."
     (check-abi handle)
     (setf **library-path** path)
     (loop for (name . variable) in **functions**
-          do (setf (symbol-value variable) (dlsym handle name)))))
+          do (setf (symbol-value variable) (dlsym handle name)))
+    (setf **process** (cffi:foreign-funcall "getpid" :int))))
 
 (defun load-library (python)
   "Load PYTHON's libpython and libpyrite."

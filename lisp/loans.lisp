@@ -234,13 +234,15 @@ is not known, and Python may ask about it after that. The table is locked."
                    (end-loan-if-over loan)))))))
 
 (defun collect-loans ()
-  "End the loans that Python let go of, unless another thread is at it. Called before something is lent,
-and after a garbage collection."
+  "End the loans that Python let go of, unless another thread is at it. Called before something is lent."
   (when (plusp (released-count))
     (pyrite/port:with-free-lock (**loans-lock**)
       (collect-released))))
 
-(pyrite/port:add-gc-hook 'collect-loans)
+(defun collect-loans-after-gc ()
+  (when (loaded-here-p) (collect-loans)))
+
+(pyrite/port:add-gc-hook 'collect-loans-after-gc)
 
 (defun lent-object (id)
   "The object of the loan ID, which Python gave back."

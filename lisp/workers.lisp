@@ -2,7 +2,7 @@
 ;;;;
 ;;;; Lisp code does not run on those: an error there would have no debugger, and not every Lisp can run on
 ;;;; a thread that is not its own. While one worker answers, another one waits, since an answer may itself
-;;;; wait for a question.
+;;;; wait for a question; at rest there are two, since to make one may itself take an answer.
 
 (in-package #:pyrite)
 
@@ -11,6 +11,7 @@
 
 (pyrite/port:define-global **workers** '() "The threads that answer.")
 (pyrite/port:define-global **busy-workers** '() "Those among them that have a question.")
+(pyrite/port:define-global **starting** nil "Whether one is being made.")
 (pyrite/port:define-global **workers-wanted** nil "Whether they are to go on.")
 (pyrite/port:define-global **workers-lock** (pyrite/port:make-lock "Pyrite workers"))
 
@@ -32,14 +33,22 @@
   (set-difference **workers** **busy-workers**))
 
 (defun start-worker (&optional question)
-  "Have there be one more worker, which answers QUESTION first."
-  (with-workers
-    (push (bt:make-thread (lambda () (work question)) :name "Pyrite worker") **workers**)))
+  "Have there be one more worker, which answers QUESTION first. No lock is held meanwhile: SBCL joins threads
+that have ended before it makes one, and they may be asking something at their end."
+  (pyrite/port:without-interrupts
+    (let ((worker (bt:make-thread (lambda () (work question)) :name "Pyrite worker")))
+      (with-workers (push worker **workers**)))))
 
-(defun ensure-worker ()
-  "See to it that there is a worker that has no question."
-  (unless (or **ending** (with-workers (setf **workers-wanted** t) (idle-workers)))
-    (start-worker)))
+(defun ensure-workers (count)
+  "See to it that there are COUNT workers that have no question. One thread at a time makes them: others have
+questions to answer, for which it may be waiting."
+  (loop while (with-workers
+                (unless **ending**
+                  (setf **workers-wanted** t)
+                  (unless (or **starting** (<= count (length (idle-workers))))
+                    (setf **starting** t))))
+        do (unwind-protect (start-worker)
+             (setf **starting** nil))))
 
 (defun replace-lost-workers ()
   "See to it that there is a worker, if there was one: not every Lisp's threads outlive the beginning of the
@@ -48,13 +57,13 @@ process's end."
     (with-workers
       (setf **workers** (remove-if-not #'bt:thread-alive-p **workers**)
             **busy-workers** (remove-if-not #'bt:thread-alive-p **busy-workers**)))
-    (ensure-worker)))
+    (ensure-workers 2)))
 
 (defun dismiss-worker (worker only-if-spare)
-  "Have WORKER not be one any more, if ONLY-IF-SPARE only when there is another one that has no question;
+  "Have WORKER not be one any more, if ONLY-IF-SPARE only when there are two others that have no question;
 true when that was done."
   (with-workers
-    (unless (and only-if-spare (equal (idle-workers) (list worker)))
+    (unless (and only-if-spare (<= (length (idle-workers)) 2))
       (setf **workers** (remove worker **workers**)
             **busy-workers** (remove worker **busy-workers**))
       t)))
@@ -62,6 +71,8 @@ true when that was done."
 (defun work (&optional question)
   "What a worker does: answer questions, QUESTION first, until it is not wanted any more."
   (let ((worker (bt:current-thread)) (*worker* t))
+    (loop until (with-workers (member worker **workers**))
+          do (bt:thread-yield))
     (unwind-protect
          (cffi:with-foreign-pointer (request +request-size+)
            (loop until (pyrite/port:without-interrupts
@@ -79,8 +90,9 @@ is to end. No interrupt comes while a question is nobody's."
         (t (serve (read-question request) worker))))
 
 (defun read-question (request)
-  "The number of the question in REQUEST, and the arguments of ANSWER, in a list."
+  "The number of the question in REQUEST, whether who asks is ending, and the arguments of ANSWER, in a list."
   (list (cffi:mem-ref request :uint64)
+        (eql #xFFFFFFFF (cffi:mem-ref request :uint32 +request-idle+))
         (cffi:mem-ref request :uint32 +request-question+)
         (cffi:mem-ref request :uint64 +request-id+)
         (cffi:mem-ref request :uint64 +request-args+)
@@ -96,8 +108,8 @@ is to end. No interrupt comes while a question is nobody's."
            (with-workers (push worker **busy-workers**))
            ;; Who ends this thread does not mean who asks: a thread that is ended now hands the question on.
            (pyrite/port:with-interrupts (setf mine t))
-           (ensure-worker)
-           (setf (values answered continue) (apply #'answer nil (rest question))))
+           (unless (second question) (ensure-workers 1))
+           (setf (values answered continue) (apply #'answer nil (cddr question))))
       ;; Before who asked can go on, so that nobody finds it busy then.
       (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
       (if mine
@@ -133,6 +145,7 @@ question, it will not be saved, and this process goes on: there are workers as b
   "Forget all workers: in a restarted image there are none."
   (setf **workers** '()
         **busy-workers** '()
+        **starting** nil
         **ending** nil
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 

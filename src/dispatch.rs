@@ -9,11 +9,14 @@ use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::ask::Question;
+use crate::thread;
 
 /// A question that somebody waits for.
 struct Waiting {
     ticket: u64,
     question: Question,
+    /// Whether a thread of the host's asks that is ending.
+    ending: bool,
 }
 
 // SAFETY: who asks waits until the question is answered, so what it points to lives, and only the thread
@@ -71,6 +74,7 @@ pub(crate) fn put(question: &Question) -> i32 {
     state.waiting.push_back(Waiting {
         ticket,
         question: *question,
+        ending: thread::current().is_ending(),
     });
     DESK.asked.notify_one();
     loop {
@@ -89,7 +93,8 @@ pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
     loop {
         if let Some(waiting) = state.waiting.pop_front() {
             state.taken.push(waiting.ticket);
-            return Some((waiting.ticket, waiting.question, state.idle));
+            let idle = if waiting.ending { u32::MAX } else { state.idle };
+            return Some((waiting.ticket, waiting.question, idle));
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() || state.wakes != wakes {

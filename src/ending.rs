@@ -14,7 +14,7 @@ static BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// Wait up to `patience` for Python's threads, run its exit functions, flush its streams. Once a process.
 pub(crate) fn end(patience: Duration) {
-    if !interp::exists() || BEGUN.swap(true, Ordering::AcqRel) {
+    if !interp::exists() || interp::is_finalized() || BEGUN.swap(true, Ordering::AcqRel) {
         return;
     }
     let this = thread::current();

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::Python;
+use pyo3::{Python, ffi};
 
 use crate::abi::*;
 use crate::api::python;
@@ -61,6 +61,8 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     let taken = thread.attach();
     // SAFETY: attached until `detach` below.
     let py = unsafe { Python::assume_attached() };
+    // Only who had the GIL already can have left one.
+    let left = if taken { None } else { Left::take(py) };
     release::drain();
     let lent = thread.lent();
     let outer = thread.set_innermost(lent);
@@ -78,11 +80,47 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     if thread.interruption.end() {
         (status, forward) = interrupt::settle(py, thread, status);
     }
+    if let Some(left) = left {
+        left.settle(thread.interruption.entries() > 1);
+    }
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();
     forward.run();
     status
+}
+
+/// An exception that was set when an entry began: of C code that called the host, say.
+struct Left([*mut ffi::PyObject; 3]);
+
+impl Left {
+    /// Take the exception, if there is one.
+    #[inline]
+    fn take(_py: Python<'_>) -> Option<Self> {
+        // SAFETY: attached.
+        if unsafe { ffi::PyErr_Occurred() }.is_null() {
+            return None;
+        }
+        let mut parts = [std::ptr::null_mut(); 3];
+        let [kind, value, traceback] = &mut parts;
+        // SAFETY: attached; the places are ours.
+        unsafe { ffi::PyErr_Fetch(kind, value, traceback) };
+        Some(Self(parts))
+    }
+
+    /// Have it be set as before if Python code called the host, and forget it if only the host itself can have
+    /// set it. The caller is attached.
+    #[cold]
+    fn settle(self, called: bool) {
+        let [kind, value, traceback] = self.0;
+        // SAFETY: attached; the references are those that were taken.
+        unsafe {
+            ffi::PyErr_Restore(kind, value, traceback);
+            if !called {
+                ffi::PyErr_Clear();
+            }
+        }
+    }
 }
 
 /// Attach the thread until it gives this hold back.

@@ -56,6 +56,8 @@ pub(crate) struct Thread {
     host_env: Cell<Option<FpEnv>>,
     /// What Python code did with the thread's signal mask.
     pub(crate) mask: Cell<Option<Masks>>,
+    /// Whether the thread is ending.
+    ending: Cell<bool>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
     /// The last failure.
@@ -120,6 +122,7 @@ fn register() -> *const Thread {
         watched: Cell::new(false),
         host_env: Cell::new(None),
         mask: Cell::new(None),
+        ending: Cell::new(false),
         paying: Cell::new(false),
         record: RefCell::default(),
     }));
@@ -247,6 +250,10 @@ impl Thread {
         let hold = self.holds.borrow_mut().pop_if(|hold| hold.depth >= depth);
         // What called the host may have let go of the GIL meanwhile.
         let taken = hold.as_ref().is_some_and(|hold| hold.taken) && self.is_attached();
+        if taken {
+            // SAFETY: attached. The host may have set it.
+            unsafe { ffi::PyErr_Clear() };
+        }
         self.detach(taken);
         hold.is_some()
     }
@@ -295,6 +302,11 @@ impl Thread {
     /// Whether this is a thread of the host's and not in Python: for signal handlers.
     pub(crate) fn is_in_host(&self) -> bool {
         !self.state.get().is_null() && !self.interruption.is_in_python()
+    }
+
+    /// Whether the thread is ending.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     /// Whether this was asked before: see [`Thread::watched`].

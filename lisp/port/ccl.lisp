@@ -196,13 +196,13 @@
   (declare (ignore number descriptor))
   nil)
 
-(defun add-exhaustion-hook (function)
+(defun add-fault-hook (function)
   (declare (ignore function))
   nil)
 
 (defmacro with-python-outside ((given-up here) &body body)
-  (declare (ignore here))
   `(symbol-macrolet ((,given-up nil))
+     ,here
      ,@body))
 
 (defun restore-stack-guard ()

@@ -218,13 +218,13 @@
                 (:object :int) :void
                 "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))
 
-(defun add-exhaustion-hook (function)
+(defun add-fault-hook (function)
   (declare (ignore function))
   nil)
 
 (defmacro with-python-outside ((given-up here) &body body)
-  (declare (ignore here))
   `(symbol-macrolet ((,given-up nil))
+     ,here
      ,@body))
 
 (defun restore-stack-guard ()

@@ -52,10 +52,10 @@
    ;; function that does so. It exits from BODY. HANDLER-FUNCTION is called with a condition and a handler
    ;; that was established outside when that is to handle the condition.
    #:with-exits-caught
-   ;; (add-exhaustion-hook FUNCTION): where that can be had, call FUNCTION when this thread's stack is exhausted,
-   ;; in the middle of what exhausted it. When it returns true, Python's frames must not be returned to: the
+   ;; (add-fault-hook FUNCTION): where that can be had, call FUNCTION when this thread's stack is exhausted, or
+   ;; there is a memory fault, in the middle of what caused it. When it returns true, Python's frames must not be returned to: the
    ;; handlers and restarts are those outside of the outermost WITH-PYTHON-OUTSIDE.
-   #:add-exhaustion-hook
+   #:add-fault-hook
    ;; (with-python-outside (GIVEN-UP HERE) . BODY): BODY is code that Python called, on this thread if HERE.
    ;; GIVEN-UP is a symbol macro for whether Python's frames outside were given up meanwhile.
    #:with-python-outside

@@ -88,8 +88,8 @@
      (declare (dynamic-extent #'body))
      (call-with-exits-caught #'body ,exit-function ,handler-function)))
 
-;;; Stack exhaustion. It is signalled on top of what exhausted it, Python's frames for instance, whose code
-;;; knows nothing of being unwound.
+;;; Stack exhaustion, and memory faults. They are signalled on top of what caused them, Python's frames for
+;;; instance, whose code knows nothing of being unwound.
 
 (defvar *outermost* nil
   "For the outermost WITH-PYTHON-OUTSIDE: a list of whether Python was given up, and of the clusters of handlers
@@ -106,14 +106,16 @@ and of restarts outside.")
        (symbol-macrolet ((,given-up (first *outermost*)))
          ,@body))))
 
-(defun add-exhaustion-hook (function)
-  (flet ((exhausted (continue)
+(defun add-fault-hook (function)
+  (flet ((fault (continue &rest arguments)
            (cond ((and (funcall function) *outermost*)
                   (setf (first *outermost*) t)
                   (destructuring-bind (sb-kernel:*handler-clusters* sb-kernel:*restart-clusters*) (rest *outermost*)
-                    (funcall continue)))
-                 (t (funcall continue)))))
-    (sb-int:encapsulate 'sb-kernel::control-stack-exhausted-error 'pyrite #'exhausted)))
+                    (apply continue arguments)))
+                 (t (apply continue arguments)))))
+    (dolist (name '(sb-kernel::control-stack-exhausted-error sb-kernel::memory-fault-error))
+      (when (fboundp name)
+        (sb-int:encapsulate name 'pyrite #'fault)))))
 
 (defun restore-stack-guard ()
   (loop for (name protect) in '(("protect_control_stack_guard_page" 1)

@@ -155,6 +155,7 @@ pub struct pyr_request {
     /// As for `pyr_ask_function`.
     pub question: pyr_question,
     /// How many other threads wait for questions now. Who takes the last one's place should see to another
-    /// before it answers: the answer may have to wait for the next question.
+    /// before it answers: the answer may have to wait for the next question. `UINT32_MAX` when the thread
+    /// that asks is one of the host's, which is ending: who makes a thread may have to wait for that.
     pub idle: u32,
 }

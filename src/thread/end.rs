@@ -40,6 +40,7 @@ pub(crate) fn give_back(thread: *mut c_void) {
     // SAFETY: the key's values come from `register`, and the destructor runs once per value. What runs while
     // the state is cleared may enter, and finds the thread as it always was.
     unsafe {
+        (*thread).ending.set(true);
         (*thread).delete_state();
         if !(*thread).state.get().is_null() {
             ATTACHED.fetch_sub(1, Ordering::Relaxed);

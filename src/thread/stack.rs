@@ -92,8 +92,8 @@ unsafe fn levels_left(state: *mut ffi::PyThreadState) -> Option<*mut i32> {
     };
     let mut changed = (0..NUMBERS).filter(|&i| before[i] != after[i]);
     match (changed.next(), changed.next()) {
-        // SAFETY: inside of the state.
         (Some(place), None) if after[place] == before[place] - 1 => {
+            // SAFETY: inside of the state.
             Some(unsafe { state.cast::<i32>().add(place) })
         }
         _ => None,

@@ -85,3 +85,41 @@
               (incf total count)
               (is (null wrong) "~A: ~S" (file-namestring file) wrong)))))
       (is (plusp total) "There are no examples."))))
+
+;;; The tests that docs/reliability.md names
+
+(defun quoted-words (line)
+  "What stands between backquotes in the last column of LINE, a row of a table."
+  (let ((column (car (last (uiop:split-string line :separator "|") 2))))
+    (loop for (nil word) on (uiop:split-string column :separator "`") by #'cddr
+          when word collect word)))
+
+(defun defines-test-p (file name)
+  "True when FILE defines the test NAME: in Lisp or Rust, or a function of C."
+  (let ((text (uiop:read-file-string file)))
+    (flet ((defined-p (before after)
+             (loop with pattern = (concatenate 'string before name)
+                   for start = (search pattern text) then (search pattern text :start2 (1+ start))
+                   while start
+                   thereis (let ((end (+ start (length pattern))))
+                             (and (< end (length text)) (find (char text end) after))))))
+      (if (equal (pathname-type file) "lisp")
+          (defined-p "(test " '(#\Newline #\Space #\)))
+          (or (defined-p "fn " "(") (defined-p "void " "("))))))
+
+(defun named-tests ()
+  "Pairs of a file and the name of a test, as docs/reliability.md has them."
+  (loop with file = nil
+        for line in (uiop:read-file-lines (project-file "docs/reliability.md"))
+        when (and (uiop:string-prefix-p "| " line) (digit-char-p (char line 2)))
+          append (loop for word in (quoted-words line)
+                       if (find #\/ word) do (setf file (project-file word))
+                       else collect (cons file word))))
+
+(test docs.reliability
+  "Every test that it names is there."
+  (let ((tests (named-tests)))
+    (is (< 100 (length tests)))
+    (is-for-each (test tests)
+      (and (uiop:file-exists-p (car test))
+           (defines-test-p (car test) (cdr test))))))

@@ -1,0 +1,37 @@
+;;;; Many threads whose first call is the first of all, in fresh processes.
+
+(in-package #:pyrite/test)
+
+(def-suite faults/first-use)
+(in-suite faults/first-use)
+
+(defparameter *first-use*
+  '((defpackage "PYRITE/TEST" (:use "CL"))
+    (setf pyrite:*additional-init-codes* '("import builtins; builtins.starts = getattr(builtins, 'starts', 0) + 1"))
+    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
+           (threads (loop for i below 16
+                          collect (let ((i i))
+                                    (bt:make-thread
+                                     (lambda ()
+                                       (bt:with-lock-held (lock) (incf waiting))
+                                       (loop until go-on)
+                                       (handler-case
+                                           (ecase (mod i 4)
+                                             (0 (eql 3 (pyrite:pycall "len" "abc")))
+                                             (1 (eql i (pyrite:pycall "lambda f, x: f(x)" (function identity) i)))
+                                             (2 (eql 1 (pyrite:pyeval "starts")))
+                                             (3 (handler-case (pyrite:pyeval "1 / 0")
+                                                  (pyrite:py-zero-division-error () t))))
+                                         (error (condition) (princ-to-string condition)))))))))
+      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
+      (setf go-on t)
+      (print (list :results (remove t (mapcar (function bt:join-thread) threads)) (pyrite:pyeval "starts")))))
+  "Sixteen threads, which call at once.")
+
+(test first-use.sixteen-threads
+  "Python starts once, and each of the calls is answered."
+  (dotimes (i (if (eq (uiop:implementation-type) :sbcl) 10 3))
+    (with-temporary-folder (folder)
+      (let ((output (with-standard-io-syntax
+                      (apply #'in-new-lisp folder (mapcar #'prin1-to-string *first-use*)))))
+        (is-true (search "(:RESULTS NIL 1)" output) "~A" output)))))
