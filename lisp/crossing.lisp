@@ -92,10 +92,9 @@ mended and BODY evaluated again."
 (defun forget-name-numbers ()
   "Have every name prepared anew: the numbers were another process's."
   (bt:with-lock-held (*names-lock*)
-    (maphash (lambda (text name)
-               (declare (ignore text))
-               (setf (name-number name) 0))
-             *names*)))
+    (loop for text being the hash-keys of *names*
+          for name = (known-name text)
+          when name do (setf (name-number name) 0))))
 
 (defmacro try-crossing ((result cells) writes call)
   "Cross with CALL if WRITES, which writes at most +QUICK-CELLS+ cells at CELLS, returns true.

@@ -124,6 +124,11 @@
     (is-true (search "__main__.Named (30)" text))
     (is (equal '("__main__.Named" . 30) (first (getf (python-leak-counts leak) :handle-types))))))
 
+(defun weak-reader (object)
+  "A function that gives OBJECT as long as somebody else has it."
+  (let ((weak (trivial-garbage:make-weak-pointer object)))
+    (lambda () (trivial-garbage:weak-pointer-value weak))))
+
 (test stats.a-callback-stored-by-a-cycle-leaks
   "Cycles through both sides are not found; through a weak reference there is none."
   (pyexec "class Node: pass")
@@ -133,6 +138,5 @@
         (setf (pyslot-value node "callback") (lambda () node)))))
   (leaks ()
     (dotimes (i 50)
-      (let* ((node (with-remote-objects (pycall "Node")))
-             (weak (trivial-garbage:make-weak-pointer node)))
-        (setf (pyslot-value node "callback") (lambda () (trivial-garbage:weak-pointer-value weak)))))))
+      (let ((node (with-remote-objects (pycall "Node"))))
+        (setf (pyslot-value node "callback") (weak-reader node))))))

@@ -190,6 +190,11 @@ class SoakThing:
     def pair(self, y): return (self.x, y)
 "))
 
+(defun fill-caches ()
+  "Have libpyrite remember as much source as it ever does."
+  (dotimes (i 12000)
+    (pycall (format nil "lambda x: x - ~D" i) 1)))
+
 (defun report (start sample)
   (format t "~6Ds ~10D deeds ~6D threads so far, ~6D kB, heap ~6D kB, ~D handles, ~D lent, ~D names~%"
           (round (- (now) start)) *count* *started* (getf sample :resident) (getf sample :heap)
@@ -201,6 +206,7 @@ class SoakThing:
           (lisp-implementation-version) *seconds* *threads* *seed*)
   (finish-output)
   (prepare)
+  (fill-caches)
   (let* ((start (now)) (step (max 0.5 (/ *seconds* 60d0))) (next-sample (+ start (/ *seconds* 4d0)))
          (next-report start) (samples '()) (end (+ start *seconds*)))
     (loop until (or *stop* (> (now) end))
