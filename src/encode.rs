@@ -310,9 +310,12 @@ impl Encoder {
     fn open<'py>(&mut self, container: Bound<'py, PyAny>, tag: pyr_tag) -> Result<Frame<'py>, Fault> {
         Frame::new(container, tag, |count| {
             if tag == PYR_DICT {
-                self.memory().weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()));
+                self.memory()
+                    .weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()));
             }
-            let room = self.memory().allocate(count.saturating_mul(size_of::<pyr_value>()))?;
+            let room = self
+                .memory()
+                .allocate(count.saturating_mul(size_of::<pyr_value>()))?;
             Ok(room.cast())
         })
     }

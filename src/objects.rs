@@ -93,7 +93,9 @@ pub(crate) fn all(py: Python<'_>) -> Vec<Bound<'_, PyAny>> {
     table(|table| {
         let objects = table.values();
         // SAFETY: attached; the table holds a reference to each, so it is alive.
-        objects.map(|&object| unsafe { Bound::from_borrowed_ptr(py, object) }).collect()
+        objects
+            .map(|&object| unsafe { Bound::from_borrowed_ptr(py, object) })
+            .collect()
     })
 }
 

@@ -33,7 +33,10 @@ fn weight(source: &str) -> usize {
 
 #[test]
 fn a_result_weighs_what_is_behind_it() {
-    assert_eq!([weight("1"), weight("1.5"), weight("'abc'"), weight("None")], [0; 4]);
+    assert_eq!(
+        [weight("1"), weight("1.5"), weight("'abc'"), weight("None")],
+        [0; 4]
+    );
     let ints = weight("[0] * 100000");
     assert!((1_600_000..1_700_000).contains(&ints), "{ints}");
     assert!(weight("[[0] * 100000] * 10") > 10 * ints - 100_000);
@@ -62,13 +65,21 @@ fn what_is_over_the_limit_is_refused_and_nothing_is_left() {
     // SAFETY: any number will do.
     let limit = |bytes| assert_eq!(unsafe { (python.api.pyr_limit_results)(bytes) }, PYR_OK);
     limit(1_000_000);
-    for source in ["[0] * 10**8", "'x' * 10**7", "[[object()] * 1000] * 1000", "[{1: 2}] * 100000"] {
+    for source in [
+        "[0] * 10**8",
+        "'x' * 10**7",
+        "[[object()] * 1000] * 1000",
+        "[{1: 2}] * 100000",
+    ] {
         let failure = python.eval(source).expect_err("too large");
         assert_eq!(failure.status, PYR_TOO_LARGE, "{source}");
         assert!(failure.message.contains("1000000"), "{}", failure.message);
         assert_eq!(python.eval("[0] * 50000 == 1 or 7").expect("it goes on"), int(7));
     }
-    assert_eq!(python.eval("'x' * 10").expect("small enough"), text(&"x".repeat(10)));
+    assert_eq!(
+        python.eval("'x' * 10").expect("small enough"),
+        text(&"x".repeat(10))
+    );
     limit(usize::MAX);
     assert!(python.eval("[0] * 10**6").is_ok());
     assert_eq!(python.settled(), before);
@@ -85,7 +96,11 @@ fn memory_that_cannot_be_had_is_a_memory_error() {
         .exec("import resource, mmap\nmemory_list = [0] * 10**8")
         .expect("a list");
     let used = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    let used: usize = used.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+    let used: usize = used
+        .split(' ')
+        .next()
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number");
     python
         .exec(&format!(
             "resource.setrlimit(resource.RLIMIT_AS, ({} + (1 << 29), -1))",
@@ -114,7 +129,10 @@ fn handles_are_counted_by_type() {
     });
     let expected = [("__main__.MemoryThing", 2), ("int", 1), ("list", 1)];
     let expected = expected.map(|(name, count)| (text(name), int(count)));
-    assert_eq!(types.expect("a dict"), host::value::Value::Dict(expected.to_vec()));
+    assert_eq!(
+        types.expect("a dict"),
+        host::value::Value::Dict(expected.to_vec())
+    );
     things.iter().for_each(|thing| python.release(thing.handle()));
 }
 

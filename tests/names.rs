@@ -95,7 +95,11 @@ fn numbers_of_names_that_were_given_back_do_no_harm() {
 /// Bytes that this process has in memory.
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    let pages: usize = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    let pages: usize = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number");
     pages * 4096
 }
 
@@ -113,7 +117,10 @@ fn ever_new_names_and_sources_take_no_more_memory() {
             let source = format!("lambda x: x + {number} + len('a rather long text, so that it shows')");
             let sum = python.call(&*source, &[int(1)]).expect("a sum");
             assert_eq!(sum, int(number as i64 + 37));
-            assert_eq!(python.eval(&format!("{number} + 1")).expect("a sum"), int(number as i64 + 1));
+            assert_eq!(
+                python.eval(&format!("{number} + 1")).expect("a sum"),
+                int(number as i64 + 1)
+            );
         }
         python.settled();
         (resident(), python.stats()[3])
@@ -128,7 +135,12 @@ fn ever_new_names_and_sources_take_no_more_memory() {
 fn large_sources_are_remembered_in_some_memory_only() {
     let python = python();
     let source = |number: usize| format!("lambda: {number} #{}", " ".repeat(1 << 20));
-    let call = |number| assert_eq!(python.call(&*source(number), &[]).expect("it"), int(number as i64));
+    let call = |number| {
+        assert_eq!(
+            python.call(&*source(number), &[]).expect("it"),
+            int(number as i64)
+        )
+    };
     (0..20).for_each(call);
     let before = resident();
     (20..200).for_each(call);

@@ -197,6 +197,9 @@ pub unsafe extern "C" fn pyr_result_weight(result: *const pyr_result) -> usize {
     // SAFETY: promised by the caller; memory that is there came from `Memory::into_raw`.
     unsafe {
         let memory = result.as_ref().map_or(std::ptr::null(), |result| result.memory);
-        memory.cast::<crate::memory::Memory>().as_ref().map_or(0, |memory| memory.weight())
+        memory
+            .cast::<crate::memory::Memory>()
+            .as_ref()
+            .map_or(0, |memory| memory.weight())
     }
 }

@@ -181,7 +181,9 @@ impl Names {
     /// Forget the texts that have no number and were not used in this era.
     fn forget_unused(&mut self) -> Vec<Known> {
         let era = self.era;
-        let unused = self.texts.extract_if(|_, entry| entry.key == 0 && entry.era != era);
+        let unused = self
+            .texts
+            .extract_if(|_, entry| entry.key == 0 && entry.era != era);
         let unused: Vec<_> = unused.map(|(_, entry)| entry.name).collect();
         self.passing -= unused.len();
         self.passing_bytes -= unused.iter().map(|name| name.text.len()).sum::<usize>();
