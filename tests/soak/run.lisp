@@ -28,7 +28,11 @@
 
 (defun thread-number () *number*)
 
-(load (merge-pathnames "deeds.lisp" *load-truename*))
+;; Compiled: closures of ECL's evaluator keep all that is round them, and what is in a circle through both
+;; sides is never let go of.
+(uiop:with-temporary-file (:pathname output :type "fas")
+  (let ((*standard-output* (make-broadcast-stream)))
+    (load (compile-file (merge-pathnames "deeds.lisp" *load-truename*) :output-file output))))
 
 ;;; What all threads look at
 
