@@ -120,10 +120,9 @@ return when a restart says so: a value and true when VALUED and that is to be th
 (defun forget-name-numbers ()
   "Have every name prepared anew: the numbers were another process's."
   (bt:with-lock-held (*names-lock*)
-    (maphash (lambda (text name)
-               (declare (ignore text))
-               (setf (name-number name) 0))
-             *names*)))
+    (loop for text being the hash-keys of *names*
+          for name = (known-name text)
+          when name do (setf (name-number name) 0))))
 
 (defmacro try-crossing ((result cells &optional (fail 'fail-crossing)) writes call)
   "Cross with CALL if WRITES, which writes at most +QUICK-CELLS+ cells at CELLS, returns true.

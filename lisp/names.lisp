@@ -63,16 +63,34 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
   (declare (ignore environment))
   `(find-name ,(name-text name)))
 
-(defvar *names* (trivial-garbage:make-weak-hash-table :test 'equal :weakness :value)
-  "The names that call sites and symbols hold, by text; nobody else does.")
+(defvar *names* (make-hash-table :test 'equal)
+  "Weak pointers to the names, by text: only call sites and symbols hold them. No weak table, since ECL's
+gives values of other keys.")
+
+(defvar *names-limit* 1000
+  "The size of *NAMES* from which on those that are gone are taken out of it.")
 
 (defvar *names-lock* (bt:make-lock "Pyrite names"))
+
+(defun known-name (text)
+  "The NAME of TEXT, or NIL when there is none or it is gone."
+  (let ((pointer (gethash text *names*)))
+    (and pointer (trivial-garbage:weak-pointer-value pointer))))
+
+(defun forget-lost-names ()
+  "Take the names that are gone out of *NAMES*."
+  (loop for text in (alexandria:hash-table-keys *names*)
+        unless (known-name text) do (remhash text *names*))
+  (setf *names-limit* (max 1000 (* 2 (hash-table-count *names*)))))
 
 (defun find-name (text)
   "The NAME of TEXT, the same for every call site."
   (bt:with-lock-held (*names-lock*)
-    (or (gethash text *names*)
-        (setf (gethash text *names*) (make-name (coerce text 'simple-string))))))
+    (or (known-name text)
+        (let ((name (make-name (coerce text 'simple-string))))
+          (when (>= (hash-table-count *names*) *names-limit*) (forget-lost-names))
+          (setf (gethash text *names*) (trivial-garbage:make-weak-pointer name))
+          name))))
 
 (defun symbol-name-object (symbol)
   "The NAME that SYMBOL, which may be a keyword, stands for."

@@ -174,6 +174,10 @@
   (- (sb-ext:dynamic-space-size) (sb-kernel:dynamic-usage)))
 
 (defun run-finalizers ()
+  (unless (sb-thread:holding-mutex-p **finalizer-lock**)
+    ;; Another thread may be sweeping.
+    (sb-sys:with-deadline (:seconds nil :override t)
+      (sb-thread:with-mutex (**finalizer-lock**))))
   (sweep-finalizers))
 
 (defun add-gc-hook (function)

@@ -108,7 +108,8 @@
   (let ((number (chance 1000000000)))
     (check (1+ number) (one-of (pyeval (format nil "~D + 1" number))
                                (pyeval number " + 1")
-                               (pycall (format nil "lambda x: x + ~D" number) 1)))))
+                               (1+ (- (pycall (format nil "lambda x: x + ~D" (mod number 2000)) number)
+                                      (mod number 2000)))))))
 
 (define-deed variable
   (let ((name (make-symbol (format nil "SOAK-~D-~D" (chance 1000000) (thread-number)))) (value (chance-value 2)))
