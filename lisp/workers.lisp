@@ -128,14 +128,23 @@ question, it will not be saved, and this process goes on: there are workers as b
         **ending** nil
         **workers-lock** (pyrite/port:make-lock "Pyrite workers")))
 
+(defun await-end (thread seconds)
+  "Wait until THREAD has ended, but no longer than SECONDS."
+  (loop repeat (* 100 seconds)
+        while (bt:thread-alive-p thread)
+        do (sleep 0.01))
+  (unless (bt:thread-alive-p thread)
+    ;; It may have to do something for its end still. An exit from it is no concern here.
+    (ignore-errors (bt:join-thread thread))))
+
 (defun dismiss-workers-at-exit ()
   "Have all workers end, and nobody start another: threads of Python's may ask to the last. Those without a
 question are waited for, since not every Lisp can end with threads."
   (setf **ending** t)
-  (dismiss-workers)
-  (loop repeat 100
-        while (with-workers (some #'bt:thread-alive-p (idle-workers)))
-        do (sleep 0.01)))
+  (let ((idle (with-workers (idle-workers))))
+    (dismiss-workers)
+    (dolist (worker idle)
+      (await-end worker 1))))
 
 (pyrite/port:add-exit-hook 'dismiss-workers-at-exit)
 (pyrite/port:add-save-hook 'stop-workers-to-save)

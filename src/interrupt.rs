@@ -97,7 +97,8 @@ impl Interruption {
             return false;
         }
         self.requested.fetch_or(BY_SIGNAL, Relaxed);
-        if here && self.main.load(Relaxed) {
+        if here && self.main.load(Relaxed) && dispatch::is_forked() {
+            // There is nobody else to do it.
             self.delivered.store(true, Relaxed);
             // SAFETY: made for signal handlers.
             unsafe { ffi::PyErr_SetInterrupt() };

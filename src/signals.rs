@@ -7,7 +7,6 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed};
 
 use pyo3::prelude::*;
-use pyo3::types::PyCFunction;
 
 use crate::api::callbacks;
 use crate::bridge;
@@ -103,12 +102,21 @@ fn our_handler() -> usize {
     callbacks::interrupted as *const () as usize
 }
 
+/// What `bridge.py` calls when SIGINT was taken.
+#[pyclass(module = "_pyrite", frozen)]
+struct Changed;
+
+#[pymethods]
+impl Changed {
+    #[allow(clippy::unused_self)]
+    fn __call__(&self) {
+        take_interrupt();
+    }
+}
+
 /// Keep signals the host's from now on: `handlers` are the host's. On the thread that starts Python.
 pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
-    let changed = PyCFunction::new_closure(py, None, None, |_, _| {
-        take_interrupt();
-        true
-    })?;
+    let changed = Bound::new(py, Changed)?;
     bridge::call(py, "keep_signals", (handlers.vital(), changed))?;
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);

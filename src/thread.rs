@@ -8,6 +8,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use pyo3::ffi;
@@ -75,6 +76,9 @@ static EXIT_KEY: LazyLock<libc::pthread_key_t> = LazyLock::new(|| {
     key
 });
 
+/// Whether [`EXIT_KEY`] is there, which signal handlers cannot make.
+static KEY_MADE: AtomicBool = AtomicBool::new(false);
+
 /// The calling thread's entry. It lives as long as the thread.
 #[inline]
 pub(crate) fn current() -> &'static Thread {
@@ -104,6 +108,7 @@ fn register() -> *const Thread {
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
     unsafe { libc::pthread_setspecific(*EXIT_KEY, thread.cast::<c_void>()) };
+    KEY_MADE.store(true, Ordering::Release);
     CURRENT.set(thread);
     // SAFETY: made above.
     interrupt::add_thread(NonNull::from(unsafe { &*thread }));
@@ -113,9 +118,11 @@ fn register() -> *const Thread {
 /// The calling thread's entry, if it has one: for signal handlers, which may come before a thread-local is
 /// there.
 pub(crate) fn of_handler() -> Option<&'static Thread> {
-    let key = LazyLock::get(&EXIT_KEY)?;
+    if !KEY_MADE.load(Ordering::Acquire) {
+        return None;
+    }
     // SAFETY: reads; the value is the thread's entry, or NULL.
-    unsafe { libc::pthread_getspecific(*key).cast::<Thread>().as_ref() }
+    unsafe { libc::pthread_getspecific(*EXIT_KEY).cast::<Thread>().as_ref() }
 }
 
 /// The key under which Python keeps each thread's state, once it was found.
@@ -257,6 +264,7 @@ impl Thread {
     }
 
     /// The number by which other threads of the host ask it to stop.
+    #[allow(clippy::unnecessary_cast, reason = "elsewhere it is a pointer")]
     pub(crate) fn id(&self) -> u64 {
         self.pthread as u64
     }

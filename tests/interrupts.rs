@@ -254,10 +254,8 @@ fn a_limit_that_is_over_fails_the_next_call() {
     assert_eq!(end(host, late), PYR_OK);
     assert_eq!(host.eval("1 + 1").expect("a number"), int(2));
     // SAFETY: NULL is refused.
-    assert_eq!(
-        unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) },
-        PYR_NULL_ARGUMENT
-    );
+    let status = unsafe { (host.api.pyr_limit)(1, std::ptr::null_mut()) };
+    assert_eq!(status, PYR_NULL_ARGUMENT);
 }
 
 fn a_thread_interrupts_another() {
@@ -289,6 +287,30 @@ fn a_thread_interrupts_another() {
     alive(host);
 }
 
+fn imports_can_be_interrupted() {
+    let host = host::python();
+    host.exec(
+        "import sys\n\
+         def reimport(*_):\n    for _ in range(50):\n        sys.modules.pop('colorsys', None)\n        import colorsys",
+    )
+    .expect("a function");
+    let threads = (0..3).map(|_| {
+        std::thread::spawn(|| {
+            for _ in 0..300 {
+                let limit = limit(host, 1);
+                // Nothing came of it, or it was late, there or in the code of the module.
+                let _ = host.eval("reimport()");
+                assert_eq!(end(host, limit), PYR_OK);
+            }
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().expect("no panic");
+    }
+    host.eval("reimport()").expect("nobody has a lock of imports");
+    alive(host);
+}
+
 macro_rules! in_children {
     ($($name:ident: $body:ident;)*) => {$(
         #[test]
@@ -311,5 +333,6 @@ in_children! {
     keeps_vital_signals: vital_signals_stay_the_host_s;
     ends_by_a_limit: a_limit_ends_python_code;
     fails_after_a_limit: a_limit_that_is_over_fails_the_next_call;
+    ends_imports: imports_can_be_interrupted;
     ends_by_another_thread: a_thread_interrupts_another;
 }

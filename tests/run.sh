@@ -135,6 +135,28 @@ run_lisp() {
     done
 }
 
+# Several Lisps at once; what each says comes together.
+run_lisps() {
+    local folder lisp jobs=() good bad
+    folder=$(mktemp -d)
+    for lisp in "$@"; do
+        (
+            output=$folder/$lisp.output passed=0 failed=0
+            run_lisp "$lisp"
+            echo "$passed $failed" >"$folder/$lisp.sums"
+        ) >"$folder/$lisp.log" 2>&1 &
+        jobs+=($!)
+    done
+    wait "${jobs[@]}"
+    for lisp in "$@"; do
+        cat "$folder/$lisp.log"
+        # What did not come to its end is a failure.
+        read -r good bad <"$folder/$lisp.sums" || { good=0 bad=1; }
+        passed=$((passed + good)) failed=$((failed + bad))
+    done
+    rm -rf "$folder"
+}
+
 # Each program in examples/lisp: one test, passed when it ends with code 0. What it writes is thrown away.
 run_examples() {
     local lisp=$1 file folder root=$PWD good
@@ -163,9 +185,7 @@ case $part in
     all)
         run_rust
         run_c
-        for lisp in sbcl ecl ccl; do
-            run_lisp $lisp
-        done
+        run_lisps sbcl ecl ccl
         ;;
     rust | c) "run_$part" ;;
     sbcl | ecl | ccl) run_lisp "$part" "$@" ;;

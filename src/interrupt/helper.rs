@@ -1,18 +1,26 @@
 //! The thread that delivers requests. It takes no signals, and runs no code but what is here.
+//!
+//! A request waits while a thread is in Python's own code of imports: an exception there may come between the
+//! taking of a lock and what would give it back, and then nobody could import any more.
 
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::{Python, ffi};
 
 use super::{BY_LIMIT, Listed, PATIENCE, State, interp, signals, state};
 use crate::abi::PYR_START_FAILED;
+use crate::bridge;
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
+use crate::thread::Thread;
 
 /// How long to wait before what was requested is looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The same, when it has to wait for the end of an import.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
 /// The pipe by which it is woken: where it reads, and where others write.
 static PIPE: OnceLock<Option<[i32; 2]>> = OnceLock::new();
@@ -80,9 +88,11 @@ fn wait(pipe: i32, patience: Option<Duration>) {
 fn run(pipe: i32) {
     FpEnv::enter();
     loop {
-        let (patience, deliver) = state().look();
+        let (mut patience, deliver) = state().look();
         if deliver && interp::is_running() {
-            deliver_requests();
+            if !deliver_requests() {
+                patience = Some(SHORT_PAUSE);
+            }
             state().wake_sleepers();
         }
         wait(pipe, patience);
@@ -128,24 +138,45 @@ fn is_wanted(listed: &Listed) -> bool {
     listed.thread().interruption.requested.load(Relaxed) != 0
 }
 
-/// Tell Python what was requested of the threads in it. With the GIL, so that none of them leaves meanwhile.
-fn deliver_requests() {
-    // SAFETY: Python runs, and is never finalized.
-    let gil = unsafe { ffi::PyGILState_Ensure() };
-    for listed in state().threads.iter().filter(|listed| is_wanted(listed)) {
-        let thread = listed.thread();
-        if !thread.interruption.is_in_python() || thread.interruption.delivered.swap(true, Relaxed) {
-            continue;
-        }
-        // SAFETY: attached.
-        unsafe {
-            if thread.interruption.is_main() {
-                ffi::PyErr_SetInterrupt();
-            } else {
-                ffi::PyThreadState_SetAsyncExc(thread.pthread() as _, ffi::PyExc_KeyboardInterrupt);
+/// Tell Python what was requested of the threads in it, with the GIL, so that none of them leaves meanwhile;
+/// whether all could be told.
+fn deliver_requests() -> bool {
+    Python::attach(|py| {
+        let importing = importing(py);
+        let mut all = true;
+        // No Python code runs from here on.
+        for listed in state().threads.iter().filter(|listed| is_wanted(listed)) {
+            let thread = listed.thread();
+            if !thread.interruption.is_in_python() {
+                continue;
+            }
+            if importing.contains(&thread.id()) {
+                all = false;
+            } else if !thread.interruption.delivered.swap(true, Relaxed) {
+                deliver(py, thread);
             }
         }
+        all
+    })
+}
+
+/// The numbers of the threads that are in Python's own code of imports.
+fn importing(py: Python<'_>) -> Vec<u64> {
+    let importing = bridge::call(py, "importing", ());
+    importing.map_or_else(
+        |_| Vec::new(),
+        |importing| importing.extract().unwrap_or_default(),
+    )
+}
+
+/// Tell Python that `thread` is to stop.
+fn deliver(_py: Python<'_>, thread: &Thread) {
+    // SAFETY: attached.
+    unsafe {
+        if thread.interruption.is_main() {
+            ffi::PyErr_SetInterrupt();
+        } else {
+            ffi::PyThreadState_SetAsyncExc(thread.pthread() as _, ffi::PyExc_KeyboardInterrupt);
+        }
     }
-    // SAFETY: ensured above.
-    unsafe { ffi::PyGILState_Release(gil) };
 }

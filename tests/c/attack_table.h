@@ -22,6 +22,7 @@ static pyr_status given(struct attacker *self, pyr_status status, pyr_result *re
     return status;
 }
 
+static pyr_status attack(struct attacker *self);
 typedef pyr_status (*attack_function)(struct attacker *self);
 #define ATTACK(name) static pyr_status attack_##name(struct attacker *self)
 /* Functions of a cell, flags and a place for the result. */
@@ -89,10 +90,16 @@ ATTACK(pyr_stop) {
         "def attack_call(f, *args, **keywords): return f(*args, **keywords), repr(f), hasattr(f, 'x'), dir(f)\n"
         "def attack_raise(*args): raise ValueError(args)\n";
     pyr_start_options options;
+    pyr_status status;
+    int i;
     if (below(self, 500) != 0) {
         return PYR_OK;
     }
-    CHECK_OK(pyr_stop());
+    /* Another thread may interrupt it. */
+    for (status = PYR_PYTHON_ERROR, i = 0; status == PYR_PYTHON_ERROR && i < 100; i++) {
+        status = pyr_stop();
+    }
+    CHECK_OK(status);
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.executable = (const uint8_t *)executable;
@@ -105,9 +112,36 @@ ATTACK(pyr_stop) {
 /* It does something once, so not first: threading is then shut down. */
 ATTACK(pyr_end) { return below(self, 1000) == 0 ? pyr_end(below(self, 100)) : PYR_OK; }
 
-ATTACK(pyr_is_running) { return (void)self, pyr_is_running() >> 1 == 0 ? PYR_OK : PYR_PANIC; }
+/* A thread that asked for its number. */
+static uint64_t some_thread;
 
-static pyr_status attack(struct attacker *self);
+ATTACK(pyr_thread_id) {
+    uint64_t thread = pyr_thread_id();
+    (void)self;
+    __atomic_store_n(&some_thread, thread, __ATOMIC_RELAXED);
+    return thread != 0 ? PYR_OK : PYR_PANIC;
+}
+
+ATTACK(pyr_interrupt) {
+    int32_t interrupted = 0;
+    uint64_t thread = below(self, 4) ? __atomic_load_n(&some_thread, __ATOMIC_RELAXED) : number(self);
+    return pyr_interrupt(thread, below(self, 2) ? &interrupted : NULL);
+}
+
+ATTACK(pyr_limit) {
+    uint64_t limit = 0;
+    pyr_status status = pyr_limit(below(self, 2) ? 1000 : number(self), below(self, 10) ? &limit : NULL);
+    if (status == PYR_OK) {
+        status = attack(self);
+        status = pyr_limit_end(below(self, 20) ? limit : number(self)) == PYR_OK ? status : PYR_OK;
+        pyr_limit_end(limit);
+    }
+    return status;
+}
+
+ATTACK(pyr_limit_end) { return pyr_limit_end(number(self)); }
+
+ATTACK(pyr_is_running) { return (void)self, pyr_is_running() >> 1 == 0 ? PYR_OK : PYR_PANIC; }
 
 ATTACK(pyr_gil_acquire) {
     pyr_status status = pyr_gil_acquire();
@@ -311,7 +345,7 @@ ATTACK(pyr_format_exception) {
 ATTACK(pyr_test_panic) {
     pyr_status status = pyr_test_panic();
     (void)self;
-    return status == PYR_NOT_RUNNING ? status : status == PYR_PANIC ? PYR_OK : PYR_PANIC;
+    return status == PYR_NOT_RUNNING || status == PYR_TIMED_OUT ? status : status == PYR_PANIC ? PYR_OK : PYR_PANIC;
 }
 
 /* All that the library exports: tests/snapshots/symbols.txt tells when one is missing here. */
@@ -324,12 +358,12 @@ static const struct {
     ROW(pyr_buffer_get), ROW(pyr_buffer_release), ROW(pyr_buffer_retain), ROW(pyr_call), ROW(pyr_call_method),
     ROW(pyr_convert), ROW(pyr_counters), ROW(pyr_counts), ROW(pyr_end), ROW(pyr_error_clear), ROW(pyr_error_last),
     ROW(pyr_eval), ROW(pyr_exec), ROW(pyr_format_exception), ROW(pyr_get), ROW(pyr_getattr), ROW(pyr_getitem),
-    ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern),
-    ROW(pyr_is), ROW(pyr_is_running), ROW(pyr_iter), ROW(pyr_layout), ROW(pyr_next), ROW(pyr_release),
+    ROW(pyr_gil_acquire), ROW(pyr_gil_release), ROW(pyr_import), ROW(pyr_import_from), ROW(pyr_intern), ROW(pyr_interrupt),
+    ROW(pyr_is), ROW(pyr_is_running), ROW(pyr_iter), ROW(pyr_layout), ROW(pyr_limit), ROW(pyr_limit_end), ROW(pyr_next), ROW(pyr_release),
     ROW(pyr_reply_fail), ROW(pyr_reply_raise), ROW(pyr_reply_value), ROW(pyr_repr), ROW(pyr_result_free),
     ROW(pyr_retain), ROW(pyr_serve), ROW(pyr_serve_wake), ROW(pyr_served), ROW(pyr_set), ROW(pyr_setattr),
     ROW(pyr_setitem), ROW(pyr_start), ROW(pyr_stop), ROW(pyr_str), ROW(pyr_take_released),
-    ROW(pyr_test_panic), ROW(pyr_type_name), ROW(pyr_version), ROW(pyr_watch_type),
+    ROW(pyr_test_panic), ROW(pyr_thread_id), ROW(pyr_type_name), ROW(pyr_version), ROW(pyr_watch_type),
 };
 
 #endif

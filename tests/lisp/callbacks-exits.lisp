@@ -132,6 +132,7 @@ def chained():
 
 (test callbacks-exits.handler-outside-sees
   "HANDLER-BIND sees an error once, at the call of Python; other conditions where they are signalled."
+  (define-exits)
   (let ((seen '()) (error (make-condition 'callback-error :id 1)))
     (handler-case
         (handler-bind ((error (lambda (condition) (push condition seen))))
@@ -158,6 +159,7 @@ def chained():
   (is-true (python-sound-p)))
 
 (test callbacks-exits.warnings
+  (define-exits)
   (let ((count 0))
     (handler-bind ((warning (lambda (warning) (incf count) (muffle-warning warning))))
       (is (eql 3 (call-through 2 (lambda () (warn "one") (warn "two") 3)))))
@@ -234,12 +236,15 @@ def chained():
   (is-true (python-sound-p)))
 
 (test callbacks-exits.throw
+  (define-exits)
   (is-stopped (lambda (levels) (catch 'out (call-through levels (lambda () (throw 'out 1)))))))
 
 (test callbacks-exits.return-from
+  (define-exits)
   (is-stopped (lambda (levels) (block nil (call-through levels (lambda () (return 1)))))))
 
 (test callbacks-exits.go
+  (define-exits)
   (is-stopped (lambda (levels) (tagbody (call-through levels (lambda () (go out))) out))))
 
 (test callbacks-exits.errors-many
