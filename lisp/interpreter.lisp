@@ -52,18 +52,28 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
 (defun library-loaded-p ()
   (plusp **%start**))
 
+(defun choose-python ()
+  "As FIND-PYTHON, with a restart STORE-VALUE that sets *PYTHON-EXECUTABLE-PATH* and looks again."
+  (loop
+    (restart-case (return (find-python))
+      (store-value (executable)
+        :report "Set *PYTHON-EXECUTABLE-PATH* to the path of another Python, and start that."
+        :interactive read-new-value
+        (setf *python-executable-path* executable)))))
+
 (defun pystart (&key (verbose *pystart-verbosity*))
   "Start Python, the one that *PYTHON-EXECUTABLE-PATH* or the environment chooses; true.
 
 Nothing happens when it runs already. When it is started and VERBOSE is true, it is printed to
 *STANDARD-OUTPUT* which one. Any number of threads may call this at once. Signals PYTHON-NOT-FOUND,
-LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do."
+LIBRARY-NOT-FOUND, ABI-MISMATCH or PYTHON-START-ERROR, each saying what to do. Around the first of these there
+is a restart STORE-VALUE that sets *PYTHON-EXECUTABLE-PATH* and starts that Python."
   (unless (python-alive-p)
     (bt:with-lock-held (*start-lock*)
       (use-call-mode *python-call-mode*)
       (if (library-loaded-p)
           (start-python "")
-          (let ((python (find-python)))
+          (let ((python (choose-python)))
             (load-library python)
             (handler-bind ((pyrite-error (lambda (condition)
                                            (declare (ignore condition))

@@ -174,3 +174,17 @@
     (write-file (merge-pathnames "sysconfig.py" folder) "raise SystemExit(5)")
     (with-environment (("PYTHONPATH" (uiop:native-namestring folder)))
       (is (typep (pyrite::find-python) 'pyrite::python)))))
+
+(test python.another-one-by-restart
+  "Who is told that there is no Python can say which there is, and say it again."
+  (let ((wanted (pyrite::python-executable (pyrite::find-python)))
+        (names '("/nonexistent/bin/python4"))
+        (*python-executable-path* "/nonexistent/bin/python3"))
+    (is (equal wanted
+               (pyrite::python-executable
+                (handler-bind ((python-not-found (lambda (condition)
+                                                   (store-value (or (pop names) wanted) condition))))
+                  (pyrite::choose-python)))))
+    (is (equal wanted *python-executable-path*) "It is set for the next start, too."))
+  (let ((*python-executable-path* "/nonexistent/bin/python3"))
+    (signals python-not-found (pyrite::choose-python))))
