@@ -2,11 +2,18 @@
 
 (in-package #:pyrite)
 
-(define-condition no-attribute (py-attribute-error) ())
+(define-condition no-attribute (py-attribute-error)
+  ((object :initarg :object :reader no-attribute-object)
+   (name :initarg :name :reader no-attribute-name))
+  (:default-initargs :type "AttributeError"))
+
+;; Python code looks for attributes that it does not expect to find: nothing is printed before it is asked for.
+(defmethod pyerror-message ((condition no-attribute))
+  (format nil "~A has no attribute ~A."
+          (prin1-for-python (no-attribute-object condition)) (no-attribute-name condition)))
 
 (defun fail-attribute (object name)
-  (error 'no-attribute :type "AttributeError"
-                       :message (format nil "~A has no attribute ~A." (prin1-for-python object) name)))
+  (error 'no-attribute :object object :name name))
 
 (defparameter *function-attributes*
   '(("__name__" . function-name-for-python) ("__qualname__" . function-name-for-python)

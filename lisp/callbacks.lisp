@@ -17,7 +17,7 @@
 (define-condition python-unwind-aborted (pyrite-error) ()
   (:default-initargs
    :message "A non-local exit left a callback, and Python with it, but where it led cannot be known from here:
-a THROW, RETURN-FROM or GO across a call of Python does not arrive.")
+a THROW, RETURN-FROM or GO across a call of Python does not arrive. Restarts and handlers do.")
   (:documentation "A THROW, RETURN-FROM or GO left a Lisp function that Python called. It was stopped at
 the function's boundary; Python's `finally` and `with` did their work, and this is signalled by the call of
 Python in the place of the exit, whose target cannot be found again."))

@@ -24,7 +24,9 @@ not. A worker answers for threads of Python's, whose text goes to the newest cap
 
 (defun call-bridge (function number)
   "Call the FUNCTION of streams.py with NUMBER."
-  (with-default-conversions (call-by-name function number)))
+  ;; Its lock is a thread's: while it asks Lisp, the one thread must not come there for others.
+  (with-server-held
+    (with-default-conversions (call-by-name function number))))
 
 (defmacro stream-function (name)
   "The NAME of a function of streams.py, a literal string."

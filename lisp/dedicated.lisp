@@ -226,6 +226,17 @@ others' calls are made here."
           (setf (server-owner server) nil))
         (tell-change server)))))
 
+(defmacro with-server-held (&body body)
+  "Evaluate BODY while the one thread, if there is one, makes calls of this thread only."
+  (let ((server (gensym "SERVER")))
+    `(let ((,server nil))
+       (pyrite/port:with-cleanup
+           (progn
+             (pyrite/port:without-interrupts
+               (setf ,server (hold-server)))
+             ,@body)
+         (free-server ,server)))))
+
 ;;; Modes
 
 (defun stop-server-thread ()

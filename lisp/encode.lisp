@@ -64,8 +64,11 @@
 (defun fail-to-encode (value why)
   (error 'conversion-error
          :datum value
-         :message (format nil "A value of type ~S cannot be passed to Python: it ~A."
-                          (type-of value) why)))
+         :message (format nil "~A cannot be passed to Python: it ~A."
+                          (if (pathnamep value)
+                              (format nil "The pathname ~A" value)
+                              (format nil "A value of type ~S" (type-of value)))
+                          why)))
 
 (defun single-as-double (value cell)
   "The bits of VALUE, a single float, as a double. Looked at by its bits, for which CELL gives the room:
@@ -142,7 +145,15 @@ arithmetic on a NaN may trap."
     (name (encode-name designator cell))
     (string (encode-string designator cell frame))
     (symbol (encode-name (symbol-name-object designator) cell))
-    (t (fail-to-encode designator "is no name: a string or a symbol is wanted"))))
+    (t (fail-to-name designator))))
+
+(defun fail-to-name (designator)
+  (error 'conversion-error
+         :datum designator
+         :message (format nil "~A names nothing in Python: a string or a symbol does."
+                          (let ((*print-length* 10) (*print-level* 3) (*print-circle* t) (*print-readably* nil))
+                            (or (ignore-errors (prin1-to-string designator))
+                                (format nil "A value of type ~S" (type-of designator)))))))
 
 ;;; Text
 

@@ -155,3 +155,25 @@
     (signalled (pygenerator name nil)))
   (raises "NameError" (pyvalue "exported_name"))
   (is-true (python-works-p)))
+
+(defclass unprinted () ())
+
+(defvar *printed* 0)
+
+(defmethod print-object ((object unprinted) stream)
+  (incf *printed*)
+  (print-unreadable-object (object stream :type t)))
+
+(test attributes.missing-ones-are-told-of
+  "In Lisp by the object; nothing is printed when Python only looks."
+  (let ((condition (signalled (python-getattr (make-condition 'simple-error) "length"))))
+    (is (typep condition 'py-attribute-error))
+    (is (equal "AttributeError" (pyerror-type condition)))
+    (is (search "SIMPLE-ERROR" (pyerror-message condition)))
+    (is (uiop:string-prefix-p "AttributeError: <Lisp #<" (princ-to-string condition)))
+    (is (uiop:string-suffix-p (princ-to-string condition) "has no attribute length.")))
+  (let ((*printed* 0))
+    (is (eq nil (pycall "lambda x: hasattr(x, 'length')" (make-instance 'unprinted))))
+    (is (eql 0 *printed*))
+    (is (stringp (pycall "repr" (make-instance 'unprinted))))
+    (is (plusp *printed*))))

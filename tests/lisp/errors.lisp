@@ -358,3 +358,12 @@ def attempt(x, *, y):
       "Errors of callbacks.")
   (is (eql 9 (handler-bind ((simple-error (lambda (condition) (declare (ignore condition)) (use-value 9))))
                (pycall "lambda f: f()" (lambda () (error "of Lisp")))))))
+
+(test errors.use-value-by-hand
+  "Who chooses the restart in the debugger is asked for a form."
+  (is (equal '(42 nil)
+             (let* ((said (make-string-output-stream))
+                    (*query-io* (make-two-way-stream (make-string-input-stream "(* 6 7)") said)))
+               (handler-bind ((pyerror (lambda (condition)
+                                         (invoke-restart-interactively (find-restart 'use-value condition)))))
+                 (list (pycall "int" "x") (equal "" (get-output-stream-string said))))))))

@@ -6,7 +6,7 @@
 (def-suite expansions :in pyrite :description "What macros expand to.")
 (in-suite expansions)
 
-(defparameter *uses*
+(defparameter *macro-uses*
   '((with-remote-objects (with-remote-objects (pycall "str" x)) (with-remote-objects))
     (with-remote-objects* (with-remote-objects* (pycall "str" x)) (with-remote-objects*))
     (with-pythonizers (with-pythonizers ((vector "tuple") (string #'identity)) (pycall "str" x)) (with-pythonizers ()))
@@ -39,7 +39,7 @@
      (defpymodule "json" t :lisp-package "PYRITE/TEST/JSON" :silent t :cache nil :safety nil)))
   "Each exported macro with forms that users might write. X is a variable.")
 
-(defparameter *calls*
+(defparameter *users-calls*
   '((pycall "math.sin" x) (pycall 'len x) (pycall "lambda x: x" x :key 5) (pycall x) (pycall #'car x) (pycall nil x)
     (pymethod x "upper") (pymethod x 'upper 1 :a 2) (pymethod x x)
     (pyvalue "sys.path") (pyvalue 'sys) (pyvalue x) (setf (pyvalue "expansions_x") x)
@@ -69,13 +69,13 @@
     warnings))
 
 (defun uses ()
-  (append *calls* (loop for (nil . forms) in *uses* append forms)))
+  (append *users-calls* (loop for (nil . forms) in *macro-uses* append forms)))
 
 (test expansions.all-macros-are-used
   "There is a use of every macro."
   (flet ((macros (package)
            (remove-if-not #'macro-function (exports package))))
-    (is (null (set-exclusive-or (macros '#:pyrite) (mapcar #'first *uses*))))
+    (is (null (set-exclusive-or (macros '#:pyrite) (mapcar #'first *macro-uses*))))
     (is (subsetp (macros '#:py4cl2-cffi) (macros '#:pyrite)))))
 
 (test expansions.no-warnings

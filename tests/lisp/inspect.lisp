@@ -67,14 +67,14 @@
   (is (mentions-p (help "os.no_such_thing") "os.no_such_thing"))
   (is (mentions-p (with-output-to-string (*standard-output*) (with-remote-objects (pyhelp "len"))) "len(obj, /)")))
 
-(defun helped-function (image &optional (width 5) &key (quality 90))
+(defun helped-function (image width &key (quality 90))
   "Scale IMAGE to WIDTH.
 Its value is a list."
   (list image width quality))
 
 (test inspect.help-on-lisp
   "What stands for something of Lisp's is told of, not the class of what stands for it."
-  (is (mentions-p (help #'helped-function) "helped_function(image, width=5, /, *, quality=90)"
+  (is (mentions-p (help #'helped-function) "helped_function(image, width, /, *, quality=90)"
                   (format nil "    Scale IMAGE to WIDTH.~%    Its value is a list.") "HELPED-FUNCTION"))
   (export-function #'helped-function "helped_lisp")
   (is (equal (help #'helped-function) (help "helped_lisp")))

@@ -174,3 +174,19 @@
     (write-file (merge-pathnames "sysconfig.py" folder) "raise SystemExit(5)")
     (with-environment (("PYTHONPATH" (uiop:native-namestring folder)))
       (is (typep (pyrite::find-python) 'pyrite::python)))))
+
+(test python.another-one-by-restart
+  "Who is told that there is no Python can say which there is, and say it again."
+  (flet ((find-one ()
+           (pyrite::python-executable
+            (pyrite::call-with-another "Python executable" '(python-not-found)
+                                       (lambda (&optional (path *python-executable-path*))
+                                         (pyrite::find-python path))))))
+    (let ((wanted (pyrite::python-executable (pyrite::find-python)))
+          (names '("/nonexistent/bin/python4"))
+          (*python-executable-path* "/nonexistent/bin/python3"))
+      (is (equal wanted
+                 (handler-bind ((python-not-found (lambda (condition)
+                                                    (use-value (or (pop names) wanted) condition))))
+                   (find-one))))
+      (signals python-not-found (find-one)))))
