@@ -31,6 +31,7 @@
     (with-python-gil (with-python-gil (pycall "str" x)) (with-python-gil))
     (with-float-traps-masked (with-float-traps-masked (pycall "str" x)) (with-float-traps-masked))
     (with-python-timeout (with-python-timeout (5) (pycall "str" x)) (with-python-timeout ((* 2 1/2))))
+    (with-leak-check (with-leak-check (:tolerance 5) (pycall "str" x)) (with-leak-check ()))
     (with-pygc (with-pygc (pycall "str" x)) (with-pygc))
     (defpyfun (defpyfun "sqrt" "math" :lisp-fun-name "EXPANSIONS-SQRT")
      (defpyfun "sqrt" "math" :lisp-fun-name "EXPANSIONS-LIVE" :cache nil)
