@@ -32,6 +32,7 @@ fn a_value_is_there_until_its_last_hold_is_released() {
     let key = slab.insert("a").expect("room");
     assert_eq!(slab.get(key), Ok(&"a"));
     assert_eq!((slab.count(key), slab.live()), (Ok(1), 1));
+    assert_eq!(slab.values().collect::<Vec<_>>(), [&"a"]);
     slab.retain(key).expect("it is there");
     assert_eq!(slab.count(key), Ok(2));
     assert_eq!(slab.release(key), Ok(None));
