@@ -123,6 +123,8 @@ int main(int argc, char **argv) {
     execute("import builtins\n"
             "for name in ('quit', 'exit', 'help', 'copyright', 'credits', 'license'):\n"
             "    vars(builtins).pop(name, None)\n");
+    /* An interrupt in the middle of numpy's import leaves a numpy that can never be imported. */
+    execute("try: import numpy\nexcept ImportError: pass\n");
     strncpy(executable, argv[1], sizeof executable - 1);
     pthread_key_create(&attacker_key, NULL);
     /* The program's own functions are there from the second start on. */
