@@ -95,7 +95,7 @@ pub(crate) fn ask<'py>(
         unsafe {
             let state = ffi::PyEval_SaveThread();
             let answered = put(&question, host);
-            while interp::is_finalized() {
+            while interp::is_finalized_elsewhere() {
                 // Python would end the thread, with all that is on its stack.
                 std::thread::park();
             }

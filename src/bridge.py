@@ -588,7 +588,15 @@ def started(kinds, by_other, function):
     import atexit
 
     global finalizing, adopted
-    finalizing, adopted = function, by_other
+
+    def finalizing():
+        try:
+            sys._getframe(1)
+        except ValueError:
+            # No Python code calls this: it is the end.
+            function()
+
+    adopted = by_other
     # The first that is registered is the last that is called.
     atexit.register(finalizing)
     for number, name in enumerate(kinds, 1):

@@ -52,9 +52,18 @@ pub(crate) fn is_finalized() -> bool {
     STATE.load(Ordering::Relaxed) == FINALIZED
 }
 
-/// Note that the interpreter is being finalized.
+/// The thread that finalizes the interpreter, by the address of its entry.
+static FINALIZING_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Note that this thread is about to finalize the interpreter.
 pub(crate) fn finalize() {
+    FINALIZING_THREAD.store(this_thread(), Ordering::Relaxed);
     STATE.store(FINALIZED, Ordering::SeqCst);
+}
+
+/// Whether another thread finalizes the interpreter, or did: Python would end this one when it wants the GIL.
+pub(crate) fn is_finalized_elsewhere() -> bool {
+    is_finalized() && FINALIZING_THREAD.load(Ordering::Relaxed) != this_thread()
 }
 
 /// Go from state `from` to busy; false when the state is another by now.

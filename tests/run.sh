@@ -42,16 +42,16 @@ fault() {
     printf '%s: %s\n' "$1" "$2"
 }
 
-# judge NAME CODE EXPECTED GOOD BAD: add to the sums; show the output when there is something wrong.
+# judge NAME CODE EXPECTED GOOD BAD [SKIPPED]: add to the sums; show the output when there is something wrong.
 judge() {
-    local name=$1 code=$2 expected=$3 good=$4 bad=$5
+    local name=$1 code=$2 expected=$3 good=$4 bad=$5 skipped=${6:-0}
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" -gt 0 ]; then
         grep -vE '^test .* ok$' "$output" | tail -n 400 | sed 's/^/    /'
     elif [ "$code" -ne "$expected" ]; then
         fault "$name" "$(explain "$code")"
         bad=1
-    elif [ "$good" -eq 0 ]; then
+    elif [ $((good + skipped)) -eq 0 ]; then
         fault "$name" "nothing ran"
         bad=1
     fi
@@ -92,9 +92,10 @@ run_suite() {
     local lisp=$1 suite=$2 seconds=300 skipped
     [ "$lisp" != sbcl ] || seconds=120
     start_lisp "$lisp" $seconds "$suite"
-    # shellcheck disable=SC2046
-    judge "$lisp $suite" $? 22 $(counts 'lisp .*: ([0-9]+) passed, ([0-9]+) failed')
+    local code=$?
     skipped=$(sed -nE 's/^lisp .* ([0-9]+) skipped$/\1/p' "$output")
+    # shellcheck disable=SC2046
+    judge "$lisp $suite" $code 22 $(counts 'lisp .*: ([0-9]+) passed, ([0-9]+) failed') "${skipped:-0}"
     if [ "${skipped:-0}" -gt 0 ]; then
         printf ', %d skipped:\n' "$skipped"
         sed -n '/Skip Details/,/^lisp /{/Skip Details/d;/^lisp /d;/^ *$/d;p}' "$output"

@@ -17,7 +17,7 @@
     ;; Exit functions that others run do not count.
     (pyrite:pyexec "import atexit; atexit._run_exitfuncs()")
     (note (pyrite:pycall "len" "abc"))
-    (pyrite:pyexec "import _pyrite; _pyrite.close_at_exit()")
+    (pyrite:pyexec "import _pyrite; atexit.register(_pyrite.finalizing)")
     (note (bt:join-thread (bt:make-thread (lambda () (pyrite:pycall "len" "abc")))))
     (pyrite/port:without-interrupts
       (cffi:foreign-funcall "PyGILState_Ensure" :int)
