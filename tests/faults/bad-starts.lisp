@@ -47,8 +47,7 @@
          (other (find-if (lambda (executable)
                            (let ((python (handler-case (pyrite::find-python executable) (python-not-found () nil))))
                              (and python (string/= (pyrite::python-version mine) (pyrite::python-version python)))))
-                         (mapcar #'uiop:native-namestring
-                                 (directory "/root/.pyenv/versions/3.*/bin/python3" :resolve-symlinks nil)))))
+                         (pyenv-executables))))
     (if other
         (let ((home (subseq other 0 (search "/bin/python3" other))))
           (destructuring-bind (first second)

@@ -41,14 +41,6 @@ def outcome(case):
 def outcomes(): return [(case, outcome(case)) for case in cases if outcome(case) != 'error']
 ")
 
-(defun other-pythons ()
-  "The executables of the Pythons of pyenv that Pyrite serves."
-  (loop for folder in (uiop:subdirectories (merge-pathnames ".pyenv/versions/" (user-homedir-pathname)))
-        for version = (uiop:split-string (car (last (pathname-directory folder))) :separator ".")
-        when (and (equal "3" (first version))
-                  (<= 9 (or (parse-integer (second version) :junk-allowed t) 0)))
-          collect (uiop:native-namestring (merge-pathnames "bin/python3" folder))))
-
 (defun deep-outcomes ()
   "The cases of *DEEP-CODE* that are no errors in this thread: there should be none."
   (pyeval "outcomes()"))
@@ -62,7 +54,7 @@ def outcomes(): return [(case, outcome(case)) for case in cases if outcome(case)
 
 (test deep-structures.other-pythons
   "The same with each Python that is installed, in processes of their own."
-  (let ((pythons (other-pythons)))
+  (let ((pythons (pyenv-executables)))
     (unless pythons (skip "There are no others."))
     (is-for-each (python pythons)
       (with-environment (("PYRITE_PYTHON" python))

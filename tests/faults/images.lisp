@@ -100,8 +100,7 @@ def from_before(): return 1")
   "Pythons that can be embedded, as lists of their versions and programs."
   (remove nil
           (loop for executable in (list* (pyrite::chosen-executable)
-                                         (mapcar #'uiop:native-namestring
-                                                 (directory "/root/.pyenv/versions/3.*/bin/python3" :resolve-symlinks nil)))
+                                         (pyenv-executables))
                 collect (let ((python (handler-case (pyrite::find-python executable) (python-not-found () nil))))
                           (and python (list (pyrite::python-version python) (pyrite::python-executable python)))))))
 

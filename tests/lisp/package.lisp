@@ -75,6 +75,16 @@
          (eql 900 (pycall "lambda f, n: f(f, n)" (pyeval "lambda f, n: n and 1 + f(f, n - 1)") 900))
          (eql 1 (pyeval "len(__import__('traceback').extract_stack())")))))
 
+;;; Other Pythons
+
+(defun pyenv-executables ()
+  "The executables of the Pythons of this user's pyenv that Pyrite serves."
+  (loop for folder in (uiop:subdirectories (merge-pathnames ".pyenv/versions/" (user-homedir-pathname)))
+        for version = (uiop:split-string (car (last (pathname-directory folder))) :separator ".")
+        when (and (equal "3" (first version))
+                  (<= 9 (or (parse-integer (second version) :junk-allowed t) 0)))
+          collect (uiop:native-namestring (merge-pathnames "bin/python3" folder))))
+
 ;;; Objects
 
 (defun held-objects ()
