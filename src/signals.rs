@@ -144,23 +144,27 @@ pub(crate) fn take_interrupt() {
         *host = Some(now);
     }
     if let Some(host) = host {
-        let mut action = *host;
-        action.sa_sigaction = our_handler();
-        action.sa_flags |= libc::SA_SIGINFO;
-        set_action(libc::SIGINT, &action);
+        put_before(libc::SIGINT, *host, our_handler(), 0);
     }
+}
+
+/// Have `handler`, which takes what handlers with `SA_SIGINFO` do, called at `signal`, for which the host does
+/// `host`. `flags` are more than the host's.
+fn put_before(signal: i32, host: libc::sigaction, handler: usize, flags: i32) {
+    let mut action = host;
+    action.sa_sigaction = handler;
+    action.sa_flags |= libc::SA_SIGINFO | flags;
+    set_action(signal, &action);
 }
 
 /// Have broken pipes be no signals in Python, whose code gets an error then, and on Python's own threads, on
 /// which the host's handler may not be able to run.
 pub(crate) fn take_broken_pipe() {
     if let Some(host) = action(libc::SIGPIPE).filter(|host| host.sa_sigaction != libc::SIG_IGN) {
-        let mut action = host;
-        action.sa_sigaction = callbacks::pipe_broken as *const () as usize;
-        action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
         // SAFETY: see `HostAction`.
         unsafe { *HOST_PIPE_ACTION.0.get() = Some(host) };
-        set_action(libc::SIGPIPE, &action);
+        let handler = callbacks::pipe_broken as *const () as usize;
+        put_before(libc::SIGPIPE, host, handler, libc::SA_ONSTACK);
     }
 }
 
@@ -192,15 +196,7 @@ pub(crate) unsafe fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *
                 set_action(signal, host);
                 libc::raise(signal);
             }
-            function if host.sa_flags & libc::SA_SIGINFO != 0 => {
-                let function: extern "C" fn(i32, *mut libc::siginfo_t, *mut std::ffi::c_void) =
-                    std::mem::transmute(function);
-                function(signal, info, context);
-            }
-            function => {
-                let function: extern "C" fn(i32) = std::mem::transmute(function);
-                function(signal);
-            }
+            _ => callbacks::handle(host, signal, info, context),
         }
     }
 }
@@ -268,13 +264,8 @@ pub(crate) fn send_wake(thread: libc::pthread_t) {
 
 /// What `body` gives, while this thread takes no signals.
 pub(crate) fn with_all_blocked<T>(body: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are ours.
-    unsafe {
-        let (mut all, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        let value = body();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut());
-        value
-    }
+    let before = mask::change(libc::SIG_SETMASK, mask::ALL);
+    let value = body();
+    mask::change(libc::SIG_SETMASK, before);
+    value
 }

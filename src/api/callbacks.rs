@@ -33,6 +33,29 @@ pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginf
     }
 }
 
+/// Call the function of `host`, which the host has installed for `signal`.
+///
+/// # Safety
+/// The arguments are those of a handler, and `host` has a function.
+pub(crate) unsafe fn handle(
+    host: &libc::sigaction,
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    // SAFETY: what the host installed takes these arguments, as its flags say.
+    unsafe {
+        if host.sa_flags & libc::SA_SIGINFO != 0 {
+            let function: extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) =
+                std::mem::transmute(host.sa_sigaction);
+            function(signal, info, context);
+        } else {
+            let function: extern "C" fn(i32) = std::mem::transmute(host.sa_sigaction);
+            function(signal);
+        }
+    }
+}
+
 /// The handler of signals that wait for Python to return.
 ///
 /// # Safety

@@ -5,14 +5,12 @@
 //! forked returns to the host, if it does so in the child, too.
 
 use std::cell::Cell;
-use std::mem::zeroed;
-use std::ptr::null_mut;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
-use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, set_action};
+use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, mask, set_action};
 use crate::bridge::Hook;
 use crate::interrupt;
 
@@ -21,7 +19,7 @@ static HOST_ACTIONS: Mutex<Vec<(i32, libc::sigaction)>> = Mutex::new(Vec::new())
 
 thread_local! {
     /// The signals that this thread blocked before it forks.
-    static MASK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
+    static MASK: Cell<Option<mask::Set>> = const { Cell::new(None) };
 }
 
 /// What is to be called before a fork, in the parent, and in the child.
@@ -49,22 +47,15 @@ const NEVER_BLOCKED: [i32; 8] = [
 /// Have signals wait: a child that got one now would do with it as the host does. All of them, since a host that
 /// gets one may block others until it has seen to it, which undoing this here would undo.
 fn block(_py: Python<'_>) {
-    // SAFETY: both sets are ours.
-    unsafe {
-        let (mut held, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
-        libc::sigfillset(&raw mut held);
-        for signal in NEVER_BLOCKED {
-            libc::sigdelset(&raw mut held, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut before);
-        MASK.set(Some(before));
-    }
+    let held = NEVER_BLOCKED
+        .into_iter()
+        .fold(mask::ALL, |set, signal| set & !mask::bit(signal));
+    MASK.set(Some(mask::change(libc::SIG_BLOCK, held)));
 }
 
 fn unblock(_py: Python<'_>) {
     if let Some(before) = MASK.take() {
-        // SAFETY: the set is what was in force.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, null_mut()) };
+        mask::change(libc::SIG_SETMASK, before);
     }
 }
 

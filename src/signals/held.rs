@@ -6,7 +6,7 @@
 
 use std::cell::UnsafeCell;
 
-use super::{HostAction, action, is_handled, set_action};
+use super::{HostAction, action, is_handled, put_before};
 use crate::api::callbacks;
 
 /// What hosts handle at their convenience.
@@ -39,12 +39,9 @@ pub(crate) fn take() {
         };
         let ours = callbacks::held as *const () as usize;
         if now.sa_sigaction != ours {
-            let mut action = now;
-            action.sa_sigaction = ours;
-            action.sa_flags |= libc::SA_SIGINFO;
             // SAFETY: see `HostAction`.
             unsafe { *host.0.get() = Some(now) };
-            set_action(signal, &action);
+            put_before(signal, now, ours, 0);
         }
     }
 }

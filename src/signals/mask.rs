@@ -5,14 +5,13 @@
 //! as Python code left it is put back, and what the host blocks stays blocked.
 
 use std::mem::zeroed;
-use std::ptr::null_mut;
 
 use pyo3::prelude::*;
 
 use crate::thread::{self, Thread};
 
 /// A set of signals, a bit for each.
-type Set = u64;
+pub(super) type Set = u64;
 
 /// What Python code has done with a thread's mask.
 #[derive(Clone, Copy)]
@@ -23,36 +22,42 @@ pub(crate) struct Masks {
     python: Set,
 }
 
-fn bit(signal: i32) -> Set {
+pub(super) const fn bit(signal: i32) -> Set {
     1 << (signal - 1)
+}
+
+/// The signals in `set`.
+fn signals(set: Set) -> impl Iterator<Item = i32> {
+    (1..65).filter(move |&signal| set & bit(signal) != 0)
 }
 
 /// What the kernel or the C library do not block.
 const NEVER: [i32; 4] = [libc::SIGKILL, libc::SIGSTOP, 32, 33];
 
-/// The calling thread's mask.
-fn current() -> Set {
-    // SAFETY: an all-zero set is valid; with no new mask, the call only reads.
+/// All signals, as far as they can be blocked.
+pub(super) const ALL: Set = !0;
+
+/// Change the calling thread's mask by `set`, as `pthread_sigmask` does by `how`: the mask before, of the same
+/// moment.
+pub(super) fn change(how: i32, set: Set) -> Set {
+    // SAFETY: both sets are ours.
     unsafe {
-        let mut mask = zeroed::<libc::sigset_t>();
-        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask);
-        (1..65)
-            .filter(|&signal| libc::sigismember(&raw const mask, signal) == 1)
+        let (mut mask, mut before) = (zeroed::<libc::sigset_t>(), zeroed::<libc::sigset_t>());
+        libc::sigemptyset(&raw mut mask);
+        for signal in signals(set) {
+            libc::sigaddset(&raw mut mask, signal);
+        }
+        libc::pthread_sigmask(how, &raw const mask, &raw mut before);
+        signals(ALL)
+            .filter(|&signal| libc::sigismember(&raw const before, signal) == 1)
             .map(bit)
             .sum()
     }
 }
 
-fn set_current(set: Set) {
-    // SAFETY: the set is ours.
-    unsafe {
-        let mut mask = zeroed::<libc::sigset_t>();
-        libc::sigemptyset(&raw mut mask);
-        for signal in (1..65).filter(|&signal| set & bit(signal) != 0) {
-            libc::sigaddset(&raw mut mask, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, null_mut());
-    }
+/// The calling thread's mask.
+fn current() -> Set {
+    change(libc::SIG_BLOCK, 0)
 }
 
 /// What `bridge.py` asks before it changes a thread's mask.
@@ -67,13 +72,13 @@ impl Masking {
         thread::current().is_inside()
     }
 
-    /// Note that the mask is to be changed by `signals`; which of them have to stay blocked.
+    /// Note that the mask is to be changed by `numbers`; which of them have to stay blocked.
     #[allow(clippy::unused_self)]
-    fn note(&self, how: i32, signals: Vec<i32>) -> Vec<i32> {
-        let valid = signals.iter().filter(|signal| (1..65).contains(*signal));
+    fn note(&self, how: i32, numbers: Vec<i32>) -> Vec<i32> {
+        let valid = numbers.iter().filter(|signal| (1..65).contains(*signal));
         let change = valid.fold(0, |set, &signal| set | bit(signal));
         let blocked = note(thread::current(), how, change);
-        (1..65).filter(|&signal| blocked & bit(signal) != 0).collect()
+        signals(blocked).collect()
     }
 }
 
@@ -106,9 +111,11 @@ pub(crate) fn restore(thread: &Thread) -> bool {
     let Some(masks) = thread.mask.get() else {
         return true;
     };
-    let untouched = current() == masks.python;
+    // A signal may not come between the look and the change: hosts have handlers that change the mask for good.
+    let current = change(libc::SIG_BLOCK, ALL);
+    let untouched = current == masks.python;
+    change(libc::SIG_SETMASK, if untouched { masks.host } else { current });
     if untouched {
-        set_current(masks.host);
         thread.mask.set(None);
     }
     untouched
