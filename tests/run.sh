@@ -5,8 +5,8 @@
 #     tests/run.sh rust | c                     one part
 #     tests/run.sh sbcl | ecl | ccl [SUITE...]  one Lisp, all its suites or some
 #
-# Shows the output of what fails. A crash, a hang, and what should have run and did not, are failures.
-# The last line is the sum; the exit code is 0 only when nothing failed.
+# Shows the output of what fails, and once more at the end, where logs are read first. A crash, a hang, and what
+# should have run and did not, are failures. The last line is the sum; the exit code is 0 only when nothing failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,9 @@ python=$(tests/find-python.sh | head -n 1)
 passed=0
 failed=0
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# What failed, with the end of its output. The Lisps write to it at once.
+failures=$(mktemp)
+trap 'rm -f "$output" "$failures"' EXIT
 
 # limited SECONDS COMMAND...: run it with a time limit and keep its output.
 limited() {
@@ -38,8 +40,19 @@ explain() {
 # fault NAME WHY: one failure, shown with the end of the output.
 fault() {
     failed=$((failed + 1))
-    tail -n 60 "$output" | sed 's/^/    /'
+    show 60
     printf '%s: %s\n' "$1" "$2"
+    record "$1: $2"
+}
+
+# show LINES: the end of the output, without the tests that passed.
+show() {
+    grep -vE '^test .* ok$' "$output" | tail -n "$1" | sed 's/^/    /'
+}
+
+# record WHAT: keep what failed for the end.
+record() {
+    { echo "$1" && show 40; } >>"$failures"
 }
 
 # judge NAME CODE EXPECTED GOOD BAD [SKIPPED]: add to the sums; show the output when there is something wrong.
@@ -47,7 +60,8 @@ judge() {
     local name=$1 code=$2 expected=$3 good=$4 bad=$5 skipped=${6:-0}
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" -gt 0 ]; then
-        grep -vE '^test .* ok$' "$output" | tail -n 400 | sed 's/^/    /'
+        show 400
+        record "$name: $bad failed"
     elif [ "$code" -ne "$expected" ]; then
         fault "$name" "$(explain "$code")"
         bad=1
@@ -195,5 +209,6 @@ case $part in
         exit 2
         ;;
 esac
+cat "$failures"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
