@@ -132,11 +132,7 @@ arithmetic on a NaN may trap."
 (defun own-name-number (name number)
   "Have NUMBER, which was prepared for NAME, be given back some time after NAME is garbage."
   (setf (name-number name) number)
-  (pyrite/port:finalize-handle name number #'release-name))
-
-(defun release-name (number)
-  "Give NUMBER back. What finalizers call: it neither blocks nor enters Python."
-  (%name-release number))
+  (release-when-garbage name number %name-release))
 
 (declaim (inline encode-name-designator))
 (defun encode-name-designator (designator cell frame)

@@ -2,20 +2,16 @@
 
 (in-package #:pyrite)
 
-(defstruct (iterator (:include pyobject-wrapper) (:constructor %make-iterator (handle note)) (:copier nil)
+(defstruct (iterator (:include pyobject-wrapper) (:constructor %make-iterator (handle)) (:copier nil)
                      (:predicate nil))
-  "A Python iterator. The car of NOTE, which its finalizer looks at, is true once the handle is given back."
-  (note nil :type cons :read-only t))
+  "A Python iterator.")
 
 (defun take-iterator (result)
   "The taker of an ITERATOR, which is given back at the latest when it is garbage."
   (declare (type address result))
-  (let ((note (list nil)) (handle (logand (cell-word result) (1- (ash 1 62)))))
-    (flet ((release (handle)
-             (unless (car note) (release-handle handle))))
-      (let ((iterator (%make-iterator handle note)))
-        (pyrite/port:finalize-handle iterator handle #'release)
-        iterator))))
+  (let* ((handle (logand (cell-word result) (1- (ash 1 62)))) (iterator (%make-iterator handle)))
+    (release-when-garbage iterator handle %release)
+    iterator))
 
 (defun make-iterator (iterable)
   "Python's iter(ITERABLE), an ITERATOR that RELEASE-ITERATOR is to be called on."
@@ -49,9 +45,8 @@
 
 (defun release-iterator (iterator exhausted)
   "Give ITERATOR back. One that is not EXHAUSTED, a generator for instance, is closed at once."
-  (pyrite/port:without-interrupts
-    (unless (shiftf (car (iterator-note iterator)) t)
-      (%release (pyobject-wrapper-handle iterator))))
+  ;; The finalizer's release of what is stale then does no harm.
+  (%release (pyobject-wrapper-handle iterator))
   (unless exhausted
     ;; Any entry into Python makes good what was given back.
     (%counters (cffi:null-pointer) (cffi:null-pointer))))

@@ -35,13 +35,18 @@
       ((:uint32 :uint64 :size) `(unsigned-byte ,(if (eq type :uint32) 32 64)))
       (:int32 '(signed-byte 32)))))
 
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (defun address-variable (name)
+    "The variable whose value is the address of what DEFINE-FOREIGN has defined as NAME."
+    (intern (format nil "**~A**" name) '#:pyrite)))
+
 (defmacro define-foreign (name c-name result (&rest parameters) documentation)
   "Define NAME as an inline function that calls C-NAME of libpyrite by its address.
 
 PARAMETERS are (NAME CFFI-TYPE). Interrupts wait meanwhile; the function whose name has one more % is for
 where they do so already. When the library is not loaded, a function that returns a :UINT32 status returns
 +NOT-RUNNING+. Where there is a **SERVER**, it makes the call unless C-NAME is in *CALLED-IN-PLACE*."
-  (let* ((address (intern (format nil "**~A**" name))) (names (mapcar #'first parameters))
+  (let* ((address (address-variable name)) (names (mapcar #'first parameters))
          (deferred (intern (format nil "%~A" name)))
          (elsewhere (intern (format nil "~A/ELSEWHERE" name)))
          (movable (not (member c-name *called-in-place* :test #'string=)))
@@ -65,6 +70,12 @@ where they do so already. When the library is not loaded, a function that return
        (defun ,name ,names
          ,documentation
          (pyrite/port:without-interrupts (,deferred ,@names))))))
+
+(defmacro release-when-garbage (object handle function)
+  "Have FUNCTION, of DEFINE-FOREIGN, called on HANDLE some time after OBJECT is garbage.
+
+It is called in the middle of anything, so it is one that neither blocks nor enters Python."
+  `(pyrite/port:finalize-handle ,object ,handle #',function ,(address-variable function)))
 
 (defun dlopen (path)
   "Open the library at PATH; its handle as a pointer, or NIL and the reason."

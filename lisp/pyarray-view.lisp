@@ -2,10 +2,6 @@
 
 (in-package #:pyrite)
 
-(defun release-buffer (id)
-  "Give the buffer ID back. What finalizers call: it neither blocks nor enters Python."
-  (%buffer-release id))
-
 (defun close-buffer (id)
   "Give the buffer ID back now."
   (let ((status (%buffer-close id)))
@@ -32,7 +28,7 @@
                 :sizes (numbers-at (cffi:mem-ref buffer :uint64 +buffer-dimensions+) rank)
                 :strides (numbers-at (cffi:mem-ref buffer :uint64 +buffer-strides+) rank)
                 :writable-p (zerop (cffi:mem-ref buffer :uint32 +buffer-read-only+)))))
-    (pyrite/port:finalize-handle view id #'release-buffer)
+    (release-when-garbage view id %buffer-release)
     view))
 
 (defun object-wrapper (value)

@@ -19,15 +19,11 @@ LOAD-FORM is used when the wrapper is dumped into a compiled file."
   (or (pyobject-wrapper-load-form wrapper)
       (fail 'pyrite-error "A Python object cannot be put into a compiled file: ~A" wrapper)))
 
-(defun release-handle (handle)
-  "Give HANDLE back. What finalizers call: it neither blocks nor enters Python."
-  (%release handle))
-
 (declaim (inline make-wrapper))
 (defun make-wrapper (handle)
   "A wrapper of HANDLE, which it owns from now on."
   (let ((wrapper (%make-wrapper handle)))
-    (pyrite/port:finalize-handle wrapper handle #'release-handle)
+    (release-when-garbage wrapper handle %release)
     wrapper))
 
 (defstruct (temporary (:include pyobject-wrapper) (:constructor make-temporary (handle)) (:copier nil))

@@ -149,7 +149,8 @@
   (declare (ignore function))
   nil)
 
-(defun finalize-handle (object handle function)
+(defun finalize-handle (object handle function address)
+  (declare (ignore address))
   (trivial-garbage:finalize object (lambda () (funcall function handle))))
 
 (defun define-function (symbol function lambda-list documentation)

@@ -161,8 +161,32 @@
   (declare (ignore function))
   nil)
 
-(defun finalize-handle (object handle function)
-  (trivial-garbage:finalize object (lambda () (funcall function handle))))
+;; Finalizers run in the middle of any allocation. One in Lisp changes what ECL passes calls by, the function in
+;; the thread's environment: a call whose arguments are being boxed then gets to another function.
+(ffi:clines "
+struct pyrite_release { void (*function)(uint64_t); uint64_t handle; };
+
+static void pyrite_finalize(void *object, void *data)
+{
+    struct pyrite_release *release = data;
+    release->function(release->handle);
+}
+
+static void pyrite_finalize_handle(cl_object object, uint64_t handle, uint64_t address)
+{
+    struct pyrite_release *release = ecl_alloc_atomic(sizeof *release);
+    release->function = (void (*)(uint64_t))address;
+    release->handle = handle;
+    ecl_disable_interrupts();
+    GC_register_finalizer_no_order(object, pyrite_finalize, release, NULL, NULL);
+    ecl_enable_interrupts();
+}
+")
+
+(defun finalize-handle (object handle function address)
+  (declare (ignore function))
+  (ffi:c-inline (object handle address) (:object :uint64-t :uint64-t) :void
+                "pyrite_finalize_handle(#0, #1, #2);"))
 
 (defun define-function (symbol function lambda-list documentation)
   (setf (fdefinition symbol) function)

@@ -79,8 +79,8 @@
    #:make-lock #:with-lock #:with-free-lock
    ;; (add-gc-hook FUNCTION): call FUNCTION after garbage collections, where that can be had.
    #:add-gc-hook
-   ;; (finalize-handle OBJECT HANDLE FUNCTION): call FUNCTION on HANDLE, an integer, some time after
-   ;; OBJECT is garbage. FUNCTION never blocks.
+   ;; (finalize-handle OBJECT HANDLE FUNCTION ADDRESS): call FUNCTION, or the C function that it calls, which is
+   ;; at ADDRESS, on HANDLE, 62 bits, some time after OBJECT is garbage. It never blocks.
    #:finalize-handle
    ;; (add-restart-hook FUNCTION), (add-save-hook FUNCTION), (add-exit-hook FUNCTION): call FUNCTION when a
    ;; saved image starts, before one is saved, before this process ends.

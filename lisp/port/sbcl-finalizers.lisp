@@ -56,8 +56,8 @@
       (when (eq block (sb-ext:compare-and-swap (symbol-value '**finalizer-block**) block new))
         (sb-ext:atomic-push block (symbol-value '**full-blocks**))))))
 
-(defun finalize-handle (object handle function)
-  (declare (optimize speed))
+(defun finalize-handle (object handle function address)
+  (declare (ignore address) (optimize speed))
   (unless **finalizer-function**
     (sb-ext:compare-and-swap (symbol-value '**finalizer-function**) nil function))
   (let ((pointer (sb-ext:make-weak-pointer object)))
@@ -81,7 +81,7 @@
                       (funcall (the function (if (consp note) (cdr note) **finalizer-function**))
                                handle))))
               ;; Taken, but not yet in use.
-              ((null note) (incf left)))))))
+              ((not (eq note t)) (incf left)))))))
 
 (defun move-block (block)
   "Note what is left of BLOCK elsewhere; it is dropped."
@@ -93,7 +93,9 @@
 (defun movable-p (block left)
   "Whether BLOCK, in which LEFT places are in use, is mostly empty, and nobody is still filling it."
   (and (< left (ash +block-places+ -3))
-       (notany #'null (finalizer-block-pointers block))))
+       (loop for handle across (finalizer-block-handles block)
+             for note across (finalizer-block-pointers block)
+             never (and (zerop handle) (not (eq note t))))))
 
 (defun take-full-blocks ()
   "The full blocks, which nobody else has from now on."

@@ -19,9 +19,7 @@
          (collector (bt:make-thread (lambda () (loop until over do (trivial-garbage:gc) (sleep 0.01))))))
     (is-in-threads (16 i)
       (loop for j below (scaled 400)
-            always (and (mixed-calls-p i j)
-                        ;; There, one in some hundred thousand errors has come as another condition.
-                        (or (eq (uiop:implementation-type) :ecl) (mixed-callbacks-p i j)))))
+            always (and (mixed-calls-p i j) (mixed-callbacks-p i j))))
     (setf over t)
     (bt:join-thread collector))
   (is-true (alive-p)))
