@@ -3,7 +3,7 @@
 use pyo3::ffi;
 use pyo3::types::PyList;
 
-use super::{place, result};
+use super::result;
 use crate::abi::*;
 use crate::release::{self, Debt};
 use crate::{bridge, encode, guard, objects};
@@ -47,10 +47,10 @@ pub unsafe extern "C" fn pyr_counts(
         let (holds, object) = (objects::count(handle)?, objects::get(py, handle)?);
         // SAFETY: promised by the caller; the object is alive. One reference is `object`'s own.
         unsafe {
-            if let Ok(handle_count) = place(handle_count, "") {
+            if let Some(handle_count) = handle_count.as_mut() {
                 *handle_count = holds as usize;
             }
-            if let Ok(object_count) = place(object_count, "") {
+            if let Some(object_count) = object_count.as_mut() {
                 *object_count = ffi::Py_REFCNT(object.as_ptr()) as usize - 1;
             }
         }

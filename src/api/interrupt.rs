@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::place;
 use crate::abi::*;
 use crate::fault::Record;
 use crate::{guard, interrupt, thread};
@@ -31,7 +30,7 @@ pub unsafe extern "C" fn pyr_interrupt(thread: u64, interrupted: *mut i32) -> py
     guard::outside(|| {
         let found = interrupt::interrupt(thread)?;
         // SAFETY: promised by the caller.
-        if let Ok(interrupted) = unsafe { place(interrupted, "") } {
+        if let Some(interrupted) = unsafe { interrupted.as_mut() } {
             *interrupted = found.into();
         }
         Ok(())

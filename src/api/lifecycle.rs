@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use super::{place, slice};
+use super::slice;
 use crate::abi::*;
 use crate::fault::{Fault, Record};
 use crate::{buffer, ending, guard, interp, memory, names, objects, release, thread};
@@ -223,10 +223,10 @@ pub unsafe extern "C" fn pyr_counters(live_handles: *mut usize, pending_releases
     guard::enter(|_| {
         // SAFETY: promised by the caller.
         unsafe {
-            if let Ok(live_handles) = place(live_handles, "") {
+            if let Some(live_handles) = live_handles.as_mut() {
                 *live_handles = objects::live();
             }
-            if let Ok(pending_releases) = place(pending_releases, "") {
+            if let Some(pending_releases) = pending_releases.as_mut() {
                 *pending_releases = release::pending();
             }
         }
