@@ -196,15 +196,3 @@
   "CCL's streams stay where they are."
   (declare (ignore number descriptor))
   nil)
-
-(defun add-fault-hook (function)
-  (declare (ignore function))
-  nil)
-
-(defmacro with-python-outside ((given-up here) &body body)
-  `(symbol-macrolet ((,given-up nil))
-     ,here
-     ,@body))
-
-(defun restore-stack-guard ()
-  nil)

@@ -241,15 +241,3 @@ static void pyrite_finalize_handle(cl_object object, uint64_t handle, uint64_t a
   (ffi:c-inline ((if (= number 1) ext:+process-standard-output+ ext:+process-error-output+) descriptor)
                 (:object :int) :void
                 "if ((#0)->stream.mode == ecl_smm_output_file) (#0)->stream.file.descriptor = #1;"))
-
-(defun add-fault-hook (function)
-  (declare (ignore function))
-  nil)
-
-(defmacro with-python-outside ((given-up here) &body body)
-  `(symbol-macrolet ((,given-up nil))
-     ,here
-     ,@body))
-
-(defun restore-stack-guard ()
-  nil)

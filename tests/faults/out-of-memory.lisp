@@ -5,35 +5,22 @@
 (def-suite faults/out-of-memory)
 (in-suite faults/out-of-memory)
 
+(defparameter *in-a-small-heap*
+  '("(use-package '#:pyrite)"
+    "(defun alive-p () (eql 45 (pyeval \"sum(range(10))\")))"
+    "(defmacro refused (&body body)
+       `(list (handler-case (progn ,@body)
+                (storage-condition (condition) (intern (symbol-name (type-of condition)) :keyword)))
+              (alive-p)))"
+    "(pystart)"
+    "(defmacro results (&rest forms)
+       `(with-standard-io-syntax (format t \"~&~S\" (list :results ,@forms))))")
+  "What each of the programs begins with.")
+
 (defun small-heap-results (&rest forms)
   "What the FORMS, strings, evaluate to in a new process with a heap of 300 megabytes; its output if it died."
-  (with-temporary-folder (folder)
-    (let* ((script (apply #'write-file (merge-pathnames "small.lisp" folder)
-                          "(require :asdf)"
-                          (with-standard-io-syntax
-                            (format nil "(asdf:initialize-source-registry '(:source-registry ~
-                                           (:also-exclude \"cl-asdf\") ~{(:directory ~S)~} ~
-                                           :ignore-inherited-configuration))" (loaded-folders)))
-                          "(asdf:load-system \"pyrite\")"
-                          "(use-package '#:pyrite)"
-                          "(defun alive-p () (eql 45 (pyeval \"sum(range(10))\")))"
-                          "(defmacro refused (&body body)
-                             `(list (handler-case (progn ,@body) (storage-condition (c) (intern (symbol-name (type-of c)) :keyword))) (alive-p)))"
-                          "(pystart)"
-                          (append (loop for form in forms
-                                        collect (format nil "(defvar *r~D* ~A)" (position form forms) form))
-                                  (list (format nil "(with-standard-io-syntax (format t \"~~&~~S\" (list :results ~{*r~D*~^ ~})))"
-                                                (loop for i below (length forms) collect i))))))
-           (output (uiop:run-program
-                    (list "timeout" "-s" "KILL" "100"
-                          (uiop:native-namestring (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext)))
-                          "--dynamic-space-size" "300MB" "--noinform" "--no-sysinit" "--no-userinit"
-                          "--non-interactive" "--disable-debugger" "--load" script)
-                    :output :string :error-output :output :ignore-error-status t))
-           (start (search "(:RESULTS" output)))
-      (if start
-          (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
-          output))))
+  (results-in-sbcl (append *in-a-small-heap* (list (format nil "(results ~{~A~^ ~})" forms)))
+                   :seconds 100 :runtime-options '("--dynamic-space-size" "300MB")))
 
 (defmacro in-a-small-heap (expected &rest forms)
   "One check: FORMS, strings, evaluate to EXPECTED in a process with a small heap."

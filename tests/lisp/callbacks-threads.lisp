@@ -203,18 +203,10 @@ def in_pool(n, f, items):
     (let* ((script (write-forms (merge-pathnames "exit.lisp" folder)
                                 `((defpackage #:pyrite/test (:use #:cl))
                                   (require :asdf)
-                                  (asdf:initialize-source-registry
-                                   '(:source-registry (:also-exclude "cl-asdf")
-                                     ,@(loop for folder in (loaded-folders) collect (list :directory folder))
-                                     :ignore-inherited-configuration))
+                                  (asdf:initialize-source-registry ',(loaded-registry))
                                   (asdf:load-system "pyrite")
                                   ,@forms)))
-           (command (ecase (uiop:implementation-type)
-                      (:sbcl (list "sbcl" "--noinform" "--no-sysinit" "--no-userinit" "--disable-debugger"
-                                   "--load" script))
-                      (:ecl (list "ecl" "--norc" "--shell" script))))
-           (code (nth-value 2 (uiop:run-program (list* "timeout" "-s" "KILL" "60" command)
-                                                :ignore-error-status t))))
+           (code (nth-value 1 (run-for-a-minute (lisp-command script)))))
       (unless (member code '(124 137)) code))))
 
 (defparameter *daemon*

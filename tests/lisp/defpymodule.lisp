@@ -280,20 +280,12 @@
   (let ((script (apply #'write-file (merge-pathnames "script.lisp" folder)
                        "(require :asdf)"
                        (with-standard-io-syntax
-                         (format nil "(asdf:initialize-source-registry '~S)"
-                                 `(:source-registry
-                                   (:also-exclude "cl-asdf")
-                                   ,@(loop for folder in (loaded-folders) collect (list :directory folder))
-                                   :ignore-inherited-configuration)))
+                         (format nil "(asdf:initialize-source-registry '~S)" (loaded-registry)))
                        "(let ((*standard-output* (make-broadcast-stream))) (asdf:load-system \"pyrite\"))"
                        forms)))
-    (uiop:run-program
-     (ecase (uiop:implementation-type)
-       (:sbcl (list "sbcl" "--noinform" "--no-sysinit" "--no-userinit" "--non-interactive"
-                    "--disable-debugger" "--load" script))
-       (:ecl (list "ecl" "--norc" "--shell" script))
-       (:ccl (list "ccl" "--no-init" "--batch" "--load" script "--eval" "(quit)")))
-     :output :string :error-output nil)))
+    (uiop:run-program (append (lisp-command script)
+                              (when (eq (uiop:implementation-type) :sbcl) '("--non-interactive")))
+                      :output :string :error-output nil)))
 
 (test defpymodule.compiled-file
   "Nothing is warned of. The compiled file is loaded without Python, which the first call starts."

@@ -109,7 +109,8 @@
 (defun port-forms (name)
   "The top-level forms of the port to the Lisp NAME, read by this one."
   (loop for file in (lisp-files "lisp/port/")
-        when (uiop:string-prefix-p name (pathname-name file))
+        when (or (uiop:string-prefix-p name (pathname-name file))
+                 (and (string/= name "sbcl") (equal "no-faults" (pathname-name file))))
           append (file-forms file)))
 
 (defun file-forms (file)

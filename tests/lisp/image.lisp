@@ -5,14 +5,6 @@
 (def-suite image :in pyrite :description "Saving an image and starting it.")
 (in-suite image)
 
-(defun loaded-folders ()
-  "The folders of the systems that are loaded, for another process to find them."
-  (remove-duplicates
-   (loop for name in (asdf:already-loaded-systems)
-         for folder = (asdf:system-source-directory name)
-         when folder collect (uiop:native-namestring folder))
-   :test #'equal))
-
 (defparameter *to-save*
   '((asdf:load-system "pyrite")
     (defvar *results* '())
@@ -133,10 +125,7 @@ def in_thread(f):
   "The forms of a program that saves an image to CORE."
   `((defpackage #:pyrite/test (:use #:cl))
     (require :asdf)
-    (asdf:initialize-source-registry
-     '(:source-registry (:also-exclude "cl-asdf")
-       ,@(loop for folder in (loaded-folders) collect (list :directory folder))
-       :ignore-inherited-configuration))
+    (asdf:initialize-source-registry ',(loaded-registry))
     ,@*to-save*
     (uiop:symbol-call :sb-ext '#:save-lisp-and-die ,core
                       :toplevel (lambda ()

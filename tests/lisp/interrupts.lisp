@@ -206,25 +206,9 @@ seen = []\")")
 
 (defun child-results (&rest forms)
   "What a new process notes that evaluates FORMS, strings, after *INTERRUPTED-PROGRAM*."
-  (with-temporary-folder (folder)
-    (let ((runtime (uiop:native-namestring (symbol-value (uiop:find-symbol* '#:*runtime-pathname* '#:sb-ext))))
-          (script (apply #'write-file (merge-pathnames "interrupted.lisp" folder)
-                         "(require :asdf)"
-                         (with-standard-io-syntax
-                           (format nil "(asdf:initialize-source-registry '(:source-registry ~
-                                          (:also-exclude \"cl-asdf\") ~{(:directory ~S)~} ~
-                                          :ignore-inherited-configuration))" (loaded-folders)))
-                         "(asdf:load-system \"pyrite\")"
-                         (append *interrupted-program* forms
-                                 '("(with-standard-io-syntax (format t \"~&~S\" (cons :results (reverse *results*))))")))))
-      (let* ((output (uiop:run-program (list "timeout" "-s" "KILL" "60" runtime "--noinform" "--no-sysinit"
-                                             "--no-userinit" "--non-interactive" "--disable-debugger"
-                                             "--load" script)
-                                       :output :string :error-output :output :ignore-error-status t))
-             (start (search "(:RESULTS" output)))
-        (if start
-            (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
-            output)))))
+  (results-in-sbcl
+   (append *interrupted-program* forms
+           '("(with-standard-io-syntax (format t \"~&~S\" (cons :results (reverse *results*))))"))))
 
 (defmacro notes (expected &rest forms)
   "One check: a new process that evaluates FORMS, strings, notes EXPECTED."

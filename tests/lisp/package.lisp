@@ -302,6 +302,26 @@ than a minute. ENVIRONMENT is a list of NAME=VALUE."
                                  collect (prin1-to-string form))))))
       (apply #'run-for-a-minute (lisp-command script) options))))
 
+(defun results-in-sbcl (forms &key (seconds 60) (runtime-options '()))
+  "The rest of the list (:RESULTS ...) that a new SBCL prints which loads the system and evaluates FORMS, strings;
+all its output if it prints none, or takes longer than SECONDS. RUNTIME-OPTIONS are strings."
+  (with-temporary-folder (folder)
+    (let* ((script (apply #'write-file (merge-pathnames "script.lisp" folder)
+                          "(require :asdf)"
+                          (with-standard-io-syntax
+                            (format nil "(asdf:initialize-source-registry '~S)" (loaded-registry)))
+                          "(asdf:load-system \"pyrite\")"
+                          forms))
+           (command (lisp-command script))
+           (output (uiop:run-program
+                    `("timeout" "-s" "KILL" ,(princ-to-string seconds)
+                                ,(first command) ,@runtime-options ,@(rest command) "--non-interactive")
+                    :output :string :error-output :output :ignore-error-status t))
+           (start (search "(:RESULTS" output)))
+      (if start
+          (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
+          output))))
+
 ;;; Threads
 
 (defun in-threads (count function)
