@@ -102,19 +102,25 @@ is to end. No interrupt comes while a question is nobody's."
 
 (defun serve (question worker)
   "Have WORKER answer QUESTION and give it back; true when the thread is to end."
-  (let ((mine nil) (answered 0) (continue nil))
+  (let ((mine nil) (answered 0) (continue nil) (stays nil))
     (unwind-protect
          (progn
            (with-workers (push worker **busy-workers**))
            ;; Who ends this thread does not mean who asks: a thread that is ended now hands the question on.
            (pyrite/port:with-interrupts (setf mine t))
            (unless (second question) (ensure-workers 1))
-           (setf (values answered continue) (apply #'answer nil (cddr question))))
-      ;; Before who asked can go on, so that nobody finds it busy then.
-      (with-workers (setf **busy-workers** (remove worker **busy-workers**)))
+           (setf (values answered continue) (apply #'answer nil (cddr question))
+                 stays (null continue)))
+      ;; Before who asked can go on: nobody finds it busy then, or idle if it is to end.
+      (with-workers
+        (setf **busy-workers** (remove worker **busy-workers**))
+        (unless stays
+          (setf **workers** (remove worker **workers**))))
       (if mine
           (%%served (first question) answered)
-          (start-worker question)))
+          (start-worker question))
+      (when (and (second question) (not stays))
+        (ensure-workers 1)))
     ;; What leaves an answer here ends the thread or the process: there is nothing else outside.
     (when (functionp continue)
       (pyrite/port:with-interrupts (funcall continue)))

@@ -119,6 +119,9 @@ def in_pool(n, f, items):
   (define-threads)
   (dotimes (i 5)
     (is (equal "HostUnwind" (first (pycall "in_thread" (lambda () (abort)))))))
+  (is (equalp (make-array 8 :initial-element '(10))
+              (pycall "lambda f: in_pool(8, lambda i: (sum(outcome(f)[0] == 'HostUnwind' for j in range(10)),), range(8))"
+                      (lambda () (abort)))))
   (is (eql 5 (pycall "in_thread" (lambda () 5)))))
 
 ;;; Locks
