@@ -524,9 +524,10 @@ typedef struct pyr_start_options {
      */
     uint32_t flags;
     /**
-     * 0.
+     * With `PYR_KEEP_SIGNALS`: the signal by which the host interrupts threads of its own, or 0. One that comes
+     * to a thread in Python ends Python code there as SIGINT does, and is then the host's.
      */
-    uint32_t reserved;
+    uint32_t interrupt_signal;
 } pyr_start_options;
 
 /**

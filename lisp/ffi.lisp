@@ -62,7 +62,7 @@
   (+error-size+ 64) (+error-type-name+ 8) (+error-message+ 24) (+error-traceback+ 40)
   (+error-exception+ 56) (+error-kind+ 4)
   (+start-options-size+ 48) (+start-options-executable+ 8) (+start-options-code+ 24)
-  (+start-options-flags+ 40)
+  (+start-options-flags+ 40) (+start-options-interrupt-signal+ 44)
   (+loan-size+ 56) (+loan-kind+ 8) (+loan-array+ 16) (+loan-host+ 32) (+loan-kept+ 48)
   (+host-size+ 32) (+host-release+ 8) (+host-ask+ 16) (+host-flags+ 24)
   (+request-size+ 56) (+request-id+ 8) (+request-args+ 24) (+request-reply+ 32)
@@ -77,6 +77,7 @@
         +array-size+ +array-dimensions+ +array-rank+ +array-element+
         +error-size+ +error-type-name+ +error-message+ +error-traceback+ +error-exception+
         +start-options-size+ +start-options-executable+ +start-options-code+ +start-options-flags+
+        +start-options-interrupt-signal+
         +loan-size+ +loan-kind+ +loan-array+ +loan-host+ +loan-kept+
         +host-size+ +host-release+ +host-ask+ +host-flags+
         +request-size+ +request-id+ +request-args+ +request-reply+

@@ -42,8 +42,9 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
               (cffi:mem-ref options :size (+ +start-options-executable+ 8)) path-bytes
               (cffi:mem-ref options :pointer +start-options-code+) code
               (cffi:mem-ref options :size (+ +start-options-code+ 8)) code-bytes
-              (cffi:mem-ref options :uint64 +start-options-flags+)
-              (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+)))
+              (cffi:mem-ref options :uint32 +start-options-flags+)
+              (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+))
+              (cffi:mem-ref options :uint32 +start-options-interrupt-signal+) (pyrite/port:interrupt-signal))
         (check-status (%start options))
         (limit-results)
         (watch-types)

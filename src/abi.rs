@@ -298,8 +298,9 @@ pub struct pyr_start_options {
     pub code_length: usize,
     /// `PYR_NO_X87` and `PYR_KEEP_SIGNALS`, or 0.
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
+    /// With `PYR_KEEP_SIGNALS`: the signal by which the host interrupts threads of its own, or 0. One that comes
+    /// to a thread in Python ends Python code there as SIGINT does, and is then the host's.
+    pub interrupt_signal: u32,
 }
 
 /// Flag for `pyr_start`: the host computes nothing with the x87 unit, so a call that finds its exceptions

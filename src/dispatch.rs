@@ -31,8 +31,8 @@ struct State {
     /// Answers that nobody has fetched yet, with their tickets.
     answers: Vec<(u64, i32)>,
     last_ticket: u64,
-    /// How many threads wait for questions.
-    idle: u32,
+    /// The threads that wait for questions.
+    idle: Vec<libc::pthread_t>,
     /// How often they were told to stop waiting.
     wakes: u64,
 }
@@ -88,25 +88,32 @@ pub(crate) fn put(question: &Question) -> i32 {
 /// Wait up to `patience` for a question: its ticket, itself, and how many other threads wait for one.
 pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
     let end = Instant::now() + patience;
+    // SAFETY: may be called at any time.
+    let here = unsafe { libc::pthread_self() };
     let mut state = state();
     let wakes = state.wakes;
     loop {
         if let Some(waiting) = state.waiting.pop_front() {
             state.taken.push(waiting.ticket);
-            let idle = if waiting.ending { u32::MAX } else { state.idle };
+            let idle = if waiting.ending {
+                u32::MAX
+            } else {
+                state.idle.len() as u32
+            };
             return Some((waiting.ticket, waiting.question, idle));
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() || state.wakes != wakes {
             return None;
         }
-        state.idle += 1;
+        state.idle.push(here);
         state = DESK
             .asked
             .wait_timeout(state, left)
             .unwrap_or_else(PoisonError::into_inner)
             .0;
-        state.idle -= 1;
+        let place = state.idle.iter().position(|&idle| idle == here);
+        place.map(|place| state.idle.swap_remove(place));
     }
 }
 
@@ -119,6 +126,20 @@ pub(crate) fn answer(ticket: u64, answered: i32) -> bool {
     state.taken.swap_remove(place);
     state.answers.push((ticket, answered));
     DESK.answered.notify_all();
+    true
+}
+
+/// Send `signal` to one of the threads that wait for questions, and have them return to the host, which may be
+/// deferring it until then; false when there is none.
+pub(crate) fn signal(signal: i32) -> bool {
+    let mut state = state();
+    let Some(&idle) = state.idle.last() else {
+        return false;
+    };
+    state.wakes += 1;
+    // SAFETY: the thread lives: it is to leave the list.
+    unsafe { libc::pthread_kill(idle, signal) };
+    DESK.asked.notify_all();
     true
 }
 

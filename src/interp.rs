@@ -114,9 +114,16 @@ fn settled() -> Result<u8, Record> {
     }
 }
 
-/// Start Python as `executable` would run, or resume after a stop, and run `code`. Late comers wait for
-/// the first.
-pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Record> {
+/// How to start: see `pyr_start_options`.
+pub(crate) struct Options<'a> {
+    pub(crate) executable: &'a [u8],
+    pub(crate) code: &'a str,
+    pub(crate) flags: u32,
+    pub(crate) interrupt_signal: i32,
+}
+
+/// Start Python, or resume after a stop, and run the code in `options`. Late comers wait for the first.
+pub(crate) fn start(options: &Options) -> Result<(), Record> {
     loop {
         match settled()? {
             RUNNING => return Ok(()),
@@ -126,12 +133,12 @@ pub(crate) fn start(executable: &[u8], code: &str, flags: u32) -> Result<(), Rec
             }
             state if claim(state) => {
                 let started = if state == IDLE {
-                    first_start(executable, flags)
+                    first_start(options)
                 } else {
                     Ok(())
                 };
                 let next = if started.is_ok() { STOPPED } else { state };
-                let ready = started.and_then(|()| run_code(code));
+                let ready = started.and_then(|()| run_code(options.code));
                 settle(if ready.is_ok() { RUNNING } else { next });
                 return ready;
             }
@@ -156,24 +163,28 @@ fn run_code(code: &str) -> Result<(), Record> {
     }
 }
 
-fn first_start(executable: &[u8], flags: u32) -> Result<(), Record> {
+fn first_start(options: &Options) -> Result<(), Record> {
     guard::quiet_panics();
     check_version()?;
     // SAFETY: the function only sets a flag. Without it, which takes memory, a child cannot tell.
     unsafe { libc::pthread_atfork(None, None, Some(callbacks::forked)) };
-    fpenv::ignore_x87(flags & PYR_NO_X87 != 0);
+    fpenv::ignore_x87(options.flags & PYR_NO_X87 != 0);
     let host = FpEnv::enter();
     let handlers = signals::Handlers::save();
     let adopted = python::is_running();
-    let started = if adopted { Ok(()) } else { initialize(executable) };
+    let started = if adopted {
+        Ok(())
+    } else {
+        initialize(options.executable)
+    };
     // An interpreter that somebody else started has signals as that one wants them.
-    let keep = (flags & PYR_KEEP_SIGNALS != 0 && !adopted).then_some(&handlers);
+    let keep = (options.flags & PYR_KEEP_SIGNALS != 0 && !adopted).then_some(&handlers);
     let started = started.and_then(|()| attach_first(adopted, keep));
     handlers.restore();
     if signals::are_kept() {
         signals::take_interrupt();
         signals::take_broken_pipe();
-        signals::held::take();
+        signals::held::take(options.interrupt_signal);
     }
     host.restore();
     started.and_then(|()| {

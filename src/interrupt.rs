@@ -8,7 +8,7 @@
 
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use pyo3::{Python, ffi};
 
 use crate::abi::*;
 use crate::fault::Record;
-use crate::signals::Forward;
+use crate::signals::{Forward, mask};
 use crate::thread::{self, Thread};
 use crate::{bridge, dispatch, interp, kind, signals};
 
@@ -27,7 +27,7 @@ pub(crate) use limits::{end_limit, limit};
 
 /// A SIGINT came while the thread was in Python.
 pub(crate) const BY_SIGNAL: u32 = 1;
-/// Another thread asked.
+/// Another thread asked, by `pyr_interrupt` or by the host's own signal for that.
 pub(crate) const BY_HOST: u32 = 2;
 /// A limit of the thread's is over. Stays until an entry has failed of it.
 pub(crate) const BY_LIMIT: u32 = 4;
@@ -47,10 +47,12 @@ pub(crate) struct Interruption {
     questions: AtomicU32,
     /// Why it is to stop.
     requested: AtomicU32,
-    /// The signals that wait, a bit for each.
-    held: AtomicU32,
-    /// Whether Python was told.
+    /// The signals that wait.
+    held: AtomicU64,
+    /// Whether Python was told of all that was requested.
     delivered: AtomicBool,
+    /// Whether it was told something.
+    told: AtomicBool,
     /// Whether it is the thread on which Python runs signal handlers.
     main: AtomicBool,
 }
@@ -80,6 +82,22 @@ impl Interruption {
         self.entries.store(0, Relaxed);
         self.questions.store(0, Relaxed);
         self.delivered.store(false, Relaxed);
+        self.told.store(false, Relaxed);
+    }
+
+    /// Have the thread stop because of `why`: once more if Python code has made nothing of what it was told.
+    fn request(&self, why: u32) {
+        self.requested.fetch_or(why, Relaxed);
+        self.delivered.store(false, Relaxed);
+    }
+
+    /// Note that Python is told of all that was requested; false when that was done.
+    fn deliver(&self) -> bool {
+        let new = !self.delivered.swap(true, Relaxed);
+        if new {
+            self.told.store(true, Relaxed);
+        }
+        new
     }
 
     /// How many entries run.
@@ -109,14 +127,24 @@ impl Interruption {
         self.requested.load(Relaxed) & (BY_SIGNAL | BY_HOST | BY_LIMIT) != 0
     }
 
-    /// Have `signal`, which came, wait until Python returns; false when it need not wait.
-    pub(crate) fn hold(&self, signal: i32) -> bool {
-        let wait = self.is_in_python();
-        if wait {
-            self.held.fetch_or(1 << signal, Relaxed);
-            self.requested.fetch_or(HOLDS, Relaxed);
+    /// Have `signal`, which came to this thread, wait until Python returns, and end Python code if it is to; have
+    /// another thread take one that came to the `process`. False when it need not wait. For signal handlers.
+    pub(crate) fn hold(&self, signal: i32, process: bool) -> bool {
+        if !self.is_in_python() {
+            return false;
         }
-        wait
+        if process && !dispatch::is_forked() {
+            signals::held::hand_over(mask::bit(signal));
+            helper::wake();
+            return true;
+        }
+        self.held.fetch_or(mask::bit(signal), Relaxed);
+        self.requested.fetch_or(HOLDS, Relaxed);
+        if signals::held::is_interrupt(signal) {
+            self.request(BY_HOST);
+            helper::wake();
+        }
+        true
     }
 
     /// Note that Python code changes the thread's signal mask; whether that is to be put back.
@@ -135,10 +163,10 @@ impl Interruption {
         if !self.is_in_python() {
             return false;
         }
-        self.requested.fetch_or(BY_SIGNAL, Relaxed);
+        self.request(BY_SIGNAL);
         if here && self.main.load(Relaxed) && dispatch::is_forked() {
             // There is nobody else to do it.
-            self.delivered.store(true, Relaxed);
+            self.deliver();
             // SAFETY: made for signal handlers.
             unsafe { ffi::PyErr_SetInterrupt() };
         }
@@ -239,9 +267,13 @@ pub(crate) fn remove_thread(thread: NonNull<Thread>) {
 
 /// Whether an entry runs on another thread than this one.
 pub(crate) fn is_another_inside() -> bool {
-    let here = NonNull::from(thread::current());
+    is_inside(Some(NonNull::from(thread::current())))
+}
+
+/// Whether an entry runs, not counting those of the thread `but`.
+fn is_inside(but: Option<NonNull<Thread>>) -> bool {
     let state = state();
-    let mut others = state.threads.iter().filter(|listed| listed.0 != here);
+    let mut others = state.threads.iter().filter(|listed| Some(listed.0) != but);
     others.any(|listed| listed.thread().interruption.is_inside())
 }
 
@@ -261,7 +293,7 @@ pub(crate) fn interrupt(id: u64) -> Result<bool, Record> {
         let mut threads = state.threads.iter().map(Listed::thread);
         let thread = threads.find(|thread| thread.id() == id && thread.interruption.is_in_python());
         thread
-            .map(|thread| thread.interruption.requested.fetch_or(BY_HOST, Relaxed))
+            .map(|thread| thread.interruption.request(BY_HOST))
             .is_some()
     };
     helper::wake();
@@ -286,7 +318,9 @@ pub(crate) fn settle(py: Python<'_>, thread: &Thread, status: pyr_status) -> (py
     {
         interruption.requested.fetch_or(MASKED, Relaxed);
     }
-    let pending = !interruption.delivered.swap(false, Relaxed) || take_back(py, interruption);
+    let delivered = interruption.delivered.swap(false, Relaxed);
+    let left = interruption.told.swap(false, Relaxed) && take_back(py, interruption);
+    let pending = left || !delivered;
     let stopped = status == PYR_PYTHON_ERROR && thread.record().kind == kind::PYR_KIND_KEYBOARD_INTERRUPT;
     let interrupt = requested & BY_SIGNAL != 0 && (pending || stopped);
     let forward = Forward { interrupt, held };
@@ -332,7 +366,7 @@ pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce()
     if interruption.held.load(Relaxed) != 0 {
         signals::held::send(interruption.held.swap(0, Relaxed));
     }
-    let raised = interruption.delivered.load(Relaxed) && raise(py, interruption);
+    let raised = interruption.told.load(Relaxed) && raise(py, interruption);
     let answer = if raised { Err(()) } else { Ok(question()) };
     add(&interruption.questions, u32::MAX);
     answer

@@ -207,7 +207,7 @@ pub(crate) struct Forward {
     /// Whether its handler of SIGINT is to be called.
     pub(crate) interrupt: bool,
     /// Signals that wait, a bit for each.
-    pub(crate) held: u32,
+    pub(crate) held: mask::Set,
 }
 
 impl Forward {

@@ -142,7 +142,7 @@ macro_rules! layouts {
 
 fn layouts() -> Vec<(String, usize)> {
     layouts! {
-        pyr_start_options { size, executable, executable_length, code, code_length, flags, reserved }
+        pyr_start_options { size, executable, executable_length, code, code_length, flags, interrupt_signal }
         pyr_array { data, dimensions, rank, element }
         pyr_payload { integer, real, handle, name, bytes, points, items, reals, array, loan, id }
         pyr_value { tag, aux, of }
@@ -205,6 +205,7 @@ fn the_library_was_built_with_these_layouts() {
         "pyr_start_options.executable",
         "pyr_start_options.code",
         "pyr_start_options.flags",
+        "pyr_start_options.interrupt_signal",
         "pyr_loan.size",
         "pyr_loan.kind",
         "pyr_loan.array",

@@ -16,6 +16,9 @@
 (defmacro with-interrupts (&body body)
   `(ccl:with-interrupts-enabled ,@body))
 
+(defun interrupt-signal ()
+  0)
+
 (defmacro with-exits-caught ((exit-function handler-function) &body body)
   ;; CCL has no documented way to its restarts and handlers: an exit by one outside leads nowhere, and
   ;; says so.

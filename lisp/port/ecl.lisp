@@ -22,6 +22,9 @@
          (mp:with-interrupts ,@body)
          (progn ,@body))))
 
+(defun interrupt-signal ()
+  (ffi:c-inline () () :int "ecl_get_option(ECL_OPT_THREAD_INTERRUPT_SIGNAL)" :one-liner t))
+
 (defun stack-low-p ()
   ;; ECL has stacks of its own for frames to unwind to and for special bindings.
   (ffi:c-inline () () :bool

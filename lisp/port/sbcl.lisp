@@ -29,6 +29,10 @@
          (sb-sys:with-interrupts ,@body)
          (progn ,@body))))
 
+(defun interrupt-signal ()
+  ;; Older ones send SIGPIPE, which is for broken pipes, too.
+  (if (find-symbol "SIGURG-HANDLER" '#:sb-unix) sb-unix:sigurg 0))
+
 (declaim (inline stack-low-p))
 (defun stack-low-p ()
   (flet ((address (slot)

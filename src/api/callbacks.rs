@@ -20,13 +20,22 @@ pub(crate) unsafe extern "C" fn thread_exit(value: *mut c_void) {
 /// The code of signals that were sent to one thread.
 const SI_TKILL: i32 = -6;
 
+/// Whether a signal was sent to the process, not to one thread.
+///
+/// # Safety
+/// `info` is what the system gave to a handler.
+unsafe fn is_for_process(info: *const libc::siginfo_t) -> bool {
+    // SAFETY: promised by the caller.
+    unsafe { info.as_ref() }.is_none_or(|info| info.si_code != SI_TKILL)
+}
+
 /// The handler of SIGINT where signals are kept the host's.
 ///
 /// # Safety
 /// Called by the system.
 pub(crate) unsafe extern "C" fn interrupted(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system gives it.
-    let process = unsafe { info.as_ref() }.is_none_or(|info| info.si_code != SI_TKILL);
+    let process = unsafe { is_for_process(info) };
     if !interrupt::take_signal(process) {
         // SAFETY: the arguments are the handler's. The host may go on elsewhere and not return.
         unsafe { signals::pass_on(signal, info, context) };
@@ -61,7 +70,9 @@ pub(crate) unsafe fn handle(
 /// # Safety
 /// Called by the system.
 pub(crate) unsafe extern "C" fn held(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    if !thread::of_handler().is_some_and(|thread| thread.interruption.hold(signal)) {
+    // SAFETY: the system gives it.
+    let process = unsafe { is_for_process(info) };
+    if !thread::of_handler().is_some_and(|thread| thread.interruption.hold(signal, process)) {
         // SAFETY: the arguments are the handler's. The host may go on elsewhere and not return.
         unsafe { signals::pass_on(signal, info, context) };
     }

@@ -61,6 +61,7 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
         offset_of!(pyr_start_options, executable),
         offset_of!(pyr_start_options, code),
         offset_of!(pyr_start_options, flags),
+        offset_of!(pyr_start_options, interrupt_signal),
         size_of::<pyr_loan>(),
         offset_of!(pyr_loan, kind),
         offset_of!(pyr_loan, array),
@@ -117,16 +118,16 @@ pub unsafe extern "C" fn pyr_layout(numbers: *mut u32, length: usize) -> usize {
 pub unsafe extern "C" fn pyr_start(options: *const pyr_start_options) -> pyr_status {
     guard::outside(|| {
         // SAFETY: promised by the caller; NULL is refused.
-        let (executable, code, flags) = unsafe { checked(options) }.map_err(Record::outside)?;
-        interp::start(executable, code, flags)
+        let options = unsafe { checked(options) }.map_err(Record::outside)?;
+        interp::start(&options)
     })
 }
 
-/// The executable's path, the code and the flags in `options`.
+/// What is in `options`.
 ///
 /// # Safety
 /// As for [`pyr_start`].
-unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'a str, u32), Fault> {
+unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<interp::Options<'a>, Fault> {
     // SAFETY: promised by the caller. The size is read first: the rest may be shorter than ours.
     unsafe {
         if options.is_null() {
@@ -140,7 +141,12 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'
         }
         let options = &*options;
         super::check_flags(options.flags, PYR_NO_X87 | PYR_KEEP_SIGNALS)?;
-        super::check_flags(options.reserved, 0)?;
+        if options.interrupt_signal > 64 {
+            return Err(Fault::new(
+                PYR_INVALID_FLAGS,
+                "the interrupt signal is no signal's number",
+            ));
+        }
         let executable = slice(
             options.executable,
             options.executable_length,
@@ -149,7 +155,12 @@ unsafe fn checked<'a>(options: *const pyr_start_options) -> Result<(&'a [u8], &'
         let code = slice(options.code, options.code_length, "the code")?;
         let code =
             std::str::from_utf8(code).map_err(|_| Fault::new(PYR_INVALID_TEXT, "the code is not UTF-8"))?;
-        Ok((executable, code, options.flags))
+        Ok(interp::Options {
+            executable,
+            code,
+            flags: options.flags,
+            interrupt_signal: options.interrupt_signal as i32,
+        })
     }
 }
 

@@ -4,13 +4,12 @@
 //! taking of a lock and what would give it back, and then nobody could import any more.
 
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::{Python, ffi};
 
-use super::{BY_LIMIT, Listed, PATIENCE, State, interp, signals, state};
+use super::{BY_LIMIT, Listed, PATIENCE, State, interp, is_inside, signals, state};
 use crate::abi::PYR_START_FAILED;
 use crate::bridge;
 use crate::fault::Record;
@@ -95,6 +94,9 @@ fn run(pipe: i32) {
             }
             state().wake_sleepers();
         }
+        if !signals::held::pass_over(!is_inside(None)) {
+            patience = Some(patience.unwrap_or(PAUSE).min(PAUSE));
+        }
         wait(pipe, patience);
     }
 }
@@ -107,10 +109,7 @@ impl State {
             if now >= limit.due {
                 limit.due = now + PATIENCE;
                 limit.over = true;
-                let interruption = &limit.thread.thread().interruption;
-                interruption.requested.fetch_or(BY_LIMIT, Relaxed);
-                // Once more, if Python made nothing of it.
-                interruption.delivered.store(false, Relaxed);
+                limit.thread.thread().interruption.request(BY_LIMIT);
             }
         }
         let deliver = self.threads.iter().any(is_wanted);
@@ -152,7 +151,7 @@ fn deliver_requests() -> bool {
             }
             if importing.contains(&thread.id()) {
                 all = false;
-            } else if !thread.interruption.delivered.swap(true, Relaxed) {
+            } else if thread.interruption.deliver() {
                 deliver(py, thread);
             }
         }

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::thread::{self, Thread};
 
 /// A set of signals, a bit for each.
-pub(super) type Set = u64;
+pub(crate) type Set = u64;
 
 /// What Python code has done with a thread's mask.
 #[derive(Clone, Copy)]
@@ -22,12 +22,12 @@ pub(crate) struct Masks {
     python: Set,
 }
 
-pub(super) const fn bit(signal: i32) -> Set {
+pub(crate) const fn bit(signal: i32) -> Set {
     1 << (signal - 1)
 }
 
 /// The signals in `set`.
-fn signals(set: Set) -> impl Iterator<Item = i32> {
+pub(super) fn signals(set: Set) -> impl Iterator<Item = i32> {
     (1..65).filter(move |&signal| set & bit(signal) != 0)
 }
 

@@ -76,7 +76,7 @@ ATTACK(pyr_start) {
     options.code = below(self, 4) ? NULL : (const uint8_t *)"\xff";
     options.code_length = below(self, 4) ? 0 : options.code == NULL ? number(self) : 1;
     options.flags = (uint32_t)number(self);
-    options.reserved = below(self, 2);
+    options.interrupt_signal = (uint32_t)number(self);
     status = pyr_start(below(self, 5) ? &options : NULL);
     return status;
 }

@@ -113,7 +113,7 @@ static void unknown_sizes(void) {
     REFUSED(PYR_INVALID_FLAGS, pyr_start(&options));
     options.flags = 0;
     REFUSED(PYR_INVALID_FLAGS, pyr_start(&options));
-    options.reserved = 0;
+    options.interrupt_signal = 0;
     REFUSED(PYR_NULL_ARGUMENT, pyr_start(&options));
 }
 

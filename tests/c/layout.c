@@ -14,6 +14,7 @@ static void sizes_and_offsets(void) {
         offsetof(pyr_error, traceback), offsetof(pyr_error, exception),
         sizeof(pyr_start_options), offsetof(pyr_start_options, executable), offsetof(pyr_start_options, code),
         offsetof(pyr_start_options, flags),
+        offsetof(pyr_start_options, interrupt_signal),
         sizeof(pyr_loan), offsetof(pyr_loan, kind), offsetof(pyr_loan, array), offsetof(pyr_loan, host),
         offsetof(pyr_loan, kept),
         sizeof(pyr_host), offsetof(pyr_host, release), offsetof(pyr_host, ask), offsetof(pyr_host, flags),

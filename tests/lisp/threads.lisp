@@ -158,29 +158,6 @@
   (in-threads 2 (lambda (i) (with-python-gil (error "~D" i))))
   (is-true (python-works-p)))
 
-(defun interrupt-in-python (interrupt)
-  "What becomes of a thread that INTERRUPT interrupts while it waits in Python, and of the wait."
-  (define-python "import threading, time" "entered = threading.Event()" "left = False"
-    "def wait():" "    global left" "    entered.set()" "    time.sleep(0.3)" "    left = True" "    return 'value'")
-  (let* ((result :none)
-         (thread (bt:make-thread (lambda ()
-                                   (setf result (handler-case (pycall "wait")
-                                                  (error (condition) (princ-to-string condition))))))))
-    (pyexec "entered.wait()")
-    (funcall interrupt thread)
-    (ignore-errors (bt:join-thread thread))
-    (list result (pyvalue "left"))))
-
-(test threads.interrupts-wait
-  "An interrupt that leaves the call, or ends the thread, waits until Python has returned."
-  (is (equal '("interrupted" t)
-             (interrupt-in-python
-              (lambda (thread) (bt:interrupt-thread thread (lambda () (error "interrupted")))))))
-  (is (equal '("value" t)
-             (interrupt-in-python (lambda (thread) (bt:interrupt-thread thread (lambda () nil))))))
-  (is (equal t (second (interrupt-in-python #'bt:destroy-thread))))
-  (is-true (python-works-p)))
-
 (test threads.collecting-meanwhile
   "Garbage is collected, and finalizers run, while threads call."
   (is-in-threads (6 i)
