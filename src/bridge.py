@@ -411,10 +411,11 @@ def key_of(mapping, value):
 
 def bad_key(error, key, place):
     """`error`, which putting `key` into a dict raised, with both told."""
-    if type(error) is not TypeError:
+    kind = type(error)
+    if kind not in (TypeError, ValueError):
         return error
     told = "%s, the key %s of a dict%s" % (error, subscript(key)[1:-1], place)
-    return TypeError(told).with_traceback(error.__traceback__)
+    return kind(told).with_traceback(error.__traceback__)
 
 
 def contiguous(array, dtype):

@@ -213,7 +213,10 @@ impl<'py, 'a> Frame<'py, 'a> {
             match (self.tag, self.key.take()) {
                 (PYR_LIST, _) => ffi::PyList_SetItem(container, index, item.into_ptr()),
                 (PYR_DICT, Some(key)) => {
-                    let result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
+                    let mut result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
+                    if result == 0 && 2 * ffi::PyDict_Size(container) < self.next as isize {
+                        result = not_new();
+                    }
                     if result < 0 {
                         self.key = Some(key);
                     }
@@ -226,6 +229,14 @@ impl<'py, 'a> Frame<'py, 'a> {
     }
 }
 
+/// Python's -1 for a key that a dict has already: what was there would be lost.
+#[cold]
+fn not_new() -> std::ffi::c_int {
+    // SAFETY: attached; a C string.
+    unsafe { ffi::PyErr_SetString(ffi::PyExc_ValueError, c"there is an equal key already".as_ptr()) };
+    -1
+}
+
 /// The slice of the three items in the tuple `parts`.
 fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> {
     // SAFETY: attached; the tuple was made with three items, which it keeps alive.
@@ -235,8 +246,8 @@ fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> 
     })
 }
 
-/// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, the
-/// exception tells which it is and where.
+/// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, or is
+/// there already, the exception tells which it is and where.
 #[cold]
 fn explain<'py>(fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) -> Fault {
     let (Fault::Python, Some(key)) = (&fault, &frame.key) else {
