@@ -124,12 +124,19 @@ def generator(step):
         yield item[0]
 
 
+def whole(name):
+    """`name`, a module's. Python looks for its frozen modules by what is before a NUL."""
+    if "\0" in name:
+        raise ModuleNotFoundError("No module named %r" % name, name=name)
+    return name
+
+
 def import_module(name, alias):
     """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound.
 
     The key is interned, as a compiled import's is: finding it again is then a matter of identity.
     """
-    module = importlib.import_module(name)
+    module = importlib.import_module(whole(name))
     if alias is None:
         alias = name.partition(".")[0]
         module = sys.modules[alias]
@@ -147,7 +154,7 @@ def normalize(name):
 def import_function(name, module_name, alias):
     """Bind `name` of a module in __main__ as `from module_name import name [as alias]` does."""
     # With a list of names, submodules among them are imported, too.
-    module = __import__(module_name, main, None, [name])
+    module = __import__(whole(module_name), main, None, [name])
     try:
         value = getattr(module, name)
     except AttributeError:
