@@ -199,22 +199,24 @@ def execute(source, names, values):
             main.pop(name, None)
 
 
+# What types themselves know, which no metaclass has a part in.
+MODULE, NAME, MRO = (type.__dict__[name] for name in ("__module__", "__qualname__", "__mro__"))
+
 # The numbers of the builtin exceptions by their identities: a class's own __eq__ is not asked.
 KINDS = {}
 
 
 def kind_of(cls):
     """The number of the builtin exception that `cls` is, or that is nearest among its bases."""
-    bases = type.__dict__["__mro__"].__get__(cls)
-    return next(KINDS[id(base)] for base in bases if id(base) in KINDS)
+    return next(KINDS[id(base)] for base in MRO.__get__(cls) if id(base) in KINDS)
 
 
 def describe(exception):
     """The qualified type name, the message and the kind of `exception`, whatever its methods do."""
     kind = type(exception)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = "%s.%s" % (kind.__module__, name)
+    name, module = NAME.__get__(kind), MODULE.__get__(kind)
+    if module not in ("builtins", "__main__"):
+        name = "%s.%s" % (module, name)
     try:
         message = str(exception)
     except BaseException as error:

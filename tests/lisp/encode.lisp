@@ -22,6 +22,15 @@
     (is (equalp (map 'vector #'python-hex integers)
                 (pycall "lambda values: [hex(value) for value in values]" integers)))))
 
+(test encode.integers-of-a-million-bits
+  "Python writes no such number as digits."
+  (is-for-each (offset '(-1 0 1))
+    (let ((integer (+ (ash 1 1000000) offset)))
+      (and (pycall "lambda i, offset: i == (1 << 1000000) + offset" integer offset)
+           (eql integer (pycall "lambda offset: (1 << 1000000) + offset" offset))
+           (eql (- integer) (pycall "lambda i: -i" integer))
+           (eql integer (pycall "lambda i: -i" (- integer)))))))
+
 (test encode.fixnum-edges
   (is-for-each (integer (list most-positive-fixnum most-negative-fixnum (1+ most-positive-fixnum)
                               (1- most-negative-fixnum) (1- (ash 1 63)) (- (ash 1 63)) (ash 1 63)
