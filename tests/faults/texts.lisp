@@ -46,7 +46,8 @@
                         (lambda () (import-module text))
                         (lambda () (import-function "path" text))
                         (lambda () (pycall "open" text))
-                        (lambda () (pycall "open" (pathname text)))))))
+                        ;; ECL has no such pathnames.
+                        (lambda () (pycall "open" (handler-case (pathname text) (error () text))))))))
     (is (equal "cut off" (pyvalue "a"))))
   ;; A module that is frozen in Python, whose names are C strings there.
   (raises "ModuleNotFoundError" (import-module (text 97 98 99 0)))
