@@ -420,11 +420,15 @@ def key_of(mapping, value):
 
 def bad_key(error, key, place):
     """`error`, which putting `key` into a dict raised, with both told."""
-    kind = type(error)
-    if kind not in (TypeError, ValueError):
+    if type(error) is not TypeError:
         return error
     told = "%s, the key %s of a dict%s" % (error, subscript(key)[1:-1], place)
-    return kind(told).with_traceback(error.__traceback__)
+    return TypeError(told).with_traceback(error.__traceback__)
+
+
+def equal_key(key, place):
+    """The error for a dict in which `key` is twice."""
+    return ValueError("there is an equal key already, the key %s of a dict%s" % (subscript(key)[1:-1], place))
 
 
 def contiguous(array, dtype):

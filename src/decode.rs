@@ -215,7 +215,8 @@ impl<'py, 'a> Frame<'py, 'a> {
                 (PYR_DICT, Some(key)) => {
                     let mut result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
                     if result == 0 && 2 * ffi::PyDict_Size(container) < self.next as isize {
-                        result = not_new();
+                        // What was there would be lost. `explain` raises.
+                        result = -1;
                     }
                     if result < 0 {
                         self.key = Some(key);
@@ -227,14 +228,6 @@ impl<'py, 'a> Frame<'py, 'a> {
         };
         check(result).map(drop)
     }
-}
-
-/// Python's -1 for a key that a dict has already: what was there would be lost.
-#[cold]
-fn not_new() -> std::ffi::c_int {
-    // SAFETY: attached; a C string.
-    unsafe { ffi::PyErr_SetString(ffi::PyExc_ValueError, c"there is an equal key already".as_ptr()) };
-    -1
 }
 
 /// The slice of the three items in the tuple `parts`.
@@ -256,16 +249,26 @@ fn explain<'py>(fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) 
     let last = outer.len().saturating_sub(MAXIMUM_PLACES);
     // Attached as pyo3 sees it: else it keeps the reference in the old error for later.
     Python::attach(|py| {
-        let error = PyErr::fetch(py);
+        let error = PyErr::take(py);
         let place: String = outer[last..].iter().map(Frame::subscript).collect();
         let place = if place.is_empty() {
             place
         } else {
             format!(" at {place}")
         };
-        match bridge::call(py, "bad_key", (error.value(py), key, place)) {
-            Ok(told) => PyErr::from_value(told).restore(py),
-            Err(_) => error.restore(py),
+        if PyErr::occurred(py) {
+            // An interrupt came meanwhile.
+            return;
+        }
+        let told = match &error {
+            Some(error) => bridge::call(py, "bad_key", (error.value(py), key, place)),
+            None => bridge::call(py, "equal_key", (key, place)),
+        };
+        match (told, error) {
+            (Ok(told), _) => PyErr::from_value(told).restore(py),
+            (Err(_), Some(error)) => error.restore(py),
+            // Python's reason why the one could not be made is set.
+            (Err(_), None) => {}
         }
     });
     Fault::Python

@@ -183,6 +183,13 @@
   (raises "TypeError" (pycall "len" (let ((keys (make-hash-table)))
                                       (setf (gethash (make-hash-table) keys) 1)
                                       keys)))
+  ;; What a key's own methods raise is what they raised.
+  (define-python "class Raising:"
+                 "    def __hash__(self): return 1"
+                 "    def __eq__(self, other): raise refusal"
+                 "refusal = ValueError('refused')")
+  (is (pyobject-wrapper-eq (pyvalue "refusal")
+                           (pyerror-value (signalled (pycall "len" (table (pyeval "Raising()") 1 (pyeval "Raising()") 2))))))
   (is (search "the key (1, [1, 2]) of a dict at [0]['k']"
               (princ-to-string (signalled (pycall "len" (list (table "k" (table '(1 #(1 2)) 3))))))))
   (is-true (python-works-p)))
