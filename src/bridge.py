@@ -371,8 +371,9 @@ def help_on_topic(word):
 
 
 def is_host_s(thing):
-    """Whether `thing` stands for something in the host: by its type itself, not by what attributes say."""
-    return type.__getattribute__(type(thing), "__module__") == __name__ and not isinstance(thing, (Character, Path, type))
+    """Whether `thing` stands for something in the host: by its type itself, not by what attributes or names say."""
+    kind = type(thing)
+    return globals().get(NAME.__get__(kind)) is kind and kind not in (Character, Path)
 
 
 def help_on_host_s(thing):
