@@ -1116,7 +1116,8 @@ typedef struct pyr_error {
 #define PYR_TUPLE 10
 
 /**
- * A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...).
+ * A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...). Keys that are equal in Python are a
+ * `ValueError`.
  */
 #define PYR_DICT 11
 

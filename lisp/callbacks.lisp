@@ -257,8 +257,10 @@ nowhere."
   (error 'python-unwind-aborted))
 
 (defun signal-host-error (exception)
-  "Signal the condition for which EXCEPTION, a HostError or HostUnwind, stands; return when it has none."
-  (let ((payload (with-default-conversions (pyslot-value exception "payload"))))
+  "Signal the condition for which EXCEPTION, a HostError or HostUnwind, stands; return when it has none, as
+one of a class that is only called so may not."
+  (let ((payload (handler-case (with-default-conversions (pyslot-value exception "payload"))
+                   (pyerror () nil))))
     (typecase payload
       (unwinding (resume-unwinding payload))
       (condition (error payload)))))

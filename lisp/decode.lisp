@@ -73,7 +73,7 @@ trap."
 (defun decode-container (cell)
   "The list, vector or hash table of CELL with all that is in it."
   (declare (type address cell) (optimize speed))
-  (let ((tasks '()))
+  (let ((tasks '()) (lost nil))
     (labels ((item (cell)
                (declare (type address cell))
                (multiple-value-bind (value leaf) (decode-leaf cell)
@@ -102,15 +102,27 @@ trap."
                           (setf (row-major-aref shell i) (item cell))
                           (incf cell +value-size+)))
                  (hash-table (dotimes (i count)
-                               (setf (gethash (decode cell) shell)
-                                     (item (+ cell +value-size+)))
+                               (let ((key (decode cell)))
+                                 (setf (gethash key shell) (item (+ cell +value-size+)))
+                                 (unless (or lost (> (the fixnum (hash-table-count shell)) i))
+                                   (setf lost (list key))))
                                (incf cell (* 2 +value-size+)))))))
       (declare (inline item))
       (let ((root (open-container cell)))
         (loop while tasks
               do (let ((task (pop tasks)))
                    (fill-shell (first task) (cadr task) (cddr task))))
+        ;; Not before all objects have wrappers.
+        (when lost
+          (pyrite/port:with-interrupts (fail-to-key (first lost))))
         root))))
+
+(defun fail-to-key (key)
+  "Signal that KEY is in a dict next to another key, which a hash table does not tell from it."
+  (fail 'conversion-error
+        "A dict would lose an entry: two of its keys are EQUAL in Lisp, as NaNs are. They are ~S. ~
+         WITH-REMOTE-OBJECTS leaves the dict in Python."
+        key))
 
 (defun array-items (items cell)
   "The address of the cells of the items in CELL: ITEMS, unless there is a pyr_array."

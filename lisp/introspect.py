@@ -138,7 +138,8 @@ def find(name):
     """The value of the dotted `name`, and the name that it is called by for good: if it is found in a
     module, that does not depend on __main__."""
     parts = name.split(".")
-    main = sys.modules["__main__"].__dict__
+    # Where names are the host's, whatever module calls itself so.
+    main = sys.modules["_pyrite"].main
     builtins = sys.modules["builtins"].__dict__
     if parts[0] in main or parts[0] in builtins:
         value, count = main.get(parts[0], builtins.get(parts[0])), 1

@@ -143,7 +143,9 @@ the object is converted to otherwise, and *LISPIFIERS* and *PYTHONIZERS* are emp
                      (setf (row-major-aref array i) (svref items i)))))
       (#.+dict+ (let ((table (make-hash-table :test 'equal :size (max 7 (ash (length items) -1)))))
                   (loop for i from 0 below (length items) by 2
-                        do (setf (gethash (svref items i) table) (svref items (1+ i))))
+                        do (setf (gethash (svref items i) table) (svref items (1+ i)))
+                        unless (> (* 2 (hash-table-count table)) i)
+                          do (fail-to-key (svref items i)))
                   table)))))
 
 (defun lispify-value (value)

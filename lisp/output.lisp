@@ -118,7 +118,7 @@
 
 (defun start-code ()
   "What Python is to execute when it starts: *ADDITIONAL-INIT-CODES*, with its streams prepared."
-  (format nil "(~A)(~A)~%__import__('_pyrite_streams').initialize(~A)~%" *load-streams*
+  (format nil "(~A)(~A)~%__import__('_pyrite_streams').initialize(~A, globals())~%" *load-streams*
           (python-literal *streams-source*)
           (python-literal (format nil "~{~A~%~}" (append (site-packages-code) *additional-init-codes*)))))
 

@@ -29,7 +29,7 @@
   (if (python-alive-p)
       (handler-case
           (values (py-str wrapper)
-                  (let ((*remote-objects* t)) (py-str (pyslot-value wrapper "__class__"))))
+                  (py-str (call-by-name (bridge-name "type_of") wrapper)))
         (stale-object () "<the object is gone>")
         (error (condition) (format nil "<its str failed: ~A>" (type-of condition))))
       "<Python does not run>"))

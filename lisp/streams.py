@@ -314,13 +314,13 @@ def install():
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams
 
 
-def initialize(code):
-    """Execute `code` in __main__ before the host is connected: what it writes is kept until then."""
+def initialize(code, main):
+    """Execute `code` in `main` before the host is connected: what it writes is kept until then."""
     global held
     install()
     held = []
     try:
-        exec(compile(code, "<pyrite>", "exec"), sys.modules["__main__"].__dict__)
+        exec(compile(code, "<pyrite>", "exec"), main)
     except BaseException:
         release(None)
         raise

@@ -106,7 +106,8 @@ pub const PYR_BIGINT: pyr_tag = 8;
 pub const PYR_LIST: pyr_tag = 9;
 /// A tuple: `of.items`, `aux` cells.
 pub const PYR_TUPLE: pyr_tag = 10;
-/// A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...).
+/// A dict: `of.items`, `aux` pairs of cells (key, value, key, value, ...). Keys that are equal in Python are a
+/// `ValueError`.
 pub const PYR_DICT: pyr_tag = 11;
 /// Any object: `of.handle`. In a result the handle is yours to release, and `aux` is the number of its type
 /// when a flag of the call asked for it (see `pyr_watch_type`), else 0.

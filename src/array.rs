@@ -2,8 +2,8 @@
 
 use std::ffi::{c_int, c_void};
 
-use numpy::PyUntypedArray;
-use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, PyArrayObject};
+use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE};
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::{Bound, intern};
 
@@ -63,7 +63,10 @@ fn element_of(number: c_int) -> Option<pyr_element> {
 pub(crate) fn single(py: Python<'_>, value: f64) -> Result<Bound<'_, PyAny>, Fault> {
     match py.import(intern!(py, "numpy")) {
         Ok(numpy) => Ok(numpy.call_method1(intern!(py, "float32"), (value,))?),
-        Err(_) => Ok(pyo3::types::PyFloat::new(py, value).into_any()),
+        Err(error) if error.is_instance_of::<PyImportError>(py) => {
+            Ok(pyo3::types::PyFloat::new(py, value).into_any())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -92,26 +95,25 @@ fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
     })
 }
 
-/// What becomes of the numpy array `object`.
+/// What becomes of `object`, an ndarray.
 pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'py>, Fault> {
     let py = object.py();
-    let array = object
-        .cast::<PyUntypedArray>()
-        .map_err(|_| Fault::message("not an array"))?;
-    // SAFETY: attached; the object is an ndarray, whose descriptor lives as long as it does.
-    let (number, order) = unsafe {
-        let descr = &(*(*object.as_ptr().cast::<PyArrayObject>()).fields.descr).fields;
-        (descr.type_num, descr.byteorder as u8)
+    // SAFETY: attached; an ndarray, whose descriptor lives as long as it does.
+    let (number, order, flags) = unsafe {
+        let fields = ndarray::fields(object);
+        let descr = &(*fields.descr).fields;
+        (descr.type_num, descr.byteorder as u8, fields.flags)
     };
+    let dimensions = ndarray::dimensions(object);
     let element = element_of(number);
     let objects = matches!(number, OBJECT | TEXT);
-    if numpy::PyUntypedArrayMethods::ndim(array) == 0 && (objects || element.is_some()) {
+    if dimensions.is_empty() && (objects || element.is_some()) {
         let single = matches!(number, SINGLE | HALF | COMPLEX_SINGLE);
         let item = object.call_method0(intern!(py, "item"))?;
         return Ok(Converted::Scalar(item, single));
     }
     if objects {
-        let dimensions = numpy::PyUntypedArrayMethods::shape(array).to_vec();
+        let dimensions = dimensions.to_vec();
         let elements = object
             .call_method0(intern!(py, "ravel"))?
             .call_method0(intern!(py, "tolist"))?;
@@ -120,8 +122,6 @@ pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'
     let Some(element) = element else {
         return Ok(Converted::No);
     };
-    // SAFETY: as above.
-    let flags = unsafe { (*object.as_ptr().cast::<PyArrayObject>()).fields.flags };
     let plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
     let swapped = order
         == if cfg!(target_endian = "little") {
@@ -139,20 +139,17 @@ pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'
     Ok(Converted::Array(array, element))
 }
 
-/// The dimensions, the data and the size in bytes of `array`, which is contiguous, has `element`s and one
-/// dimension at least.
+/// The dimensions, the data and the size in bytes of `array`, an ndarray that is contiguous and has `element`s.
 pub(crate) fn memory_of<'a>(
     array: &'a Bound<'_, PyAny>,
     element: pyr_element,
 ) -> (&'a [usize], *const u8, usize) {
+    let dimensions = ndarray::dimensions(array);
+    let item = number_of(element).map_or(0, |(_, item)| item);
+    let size = dimensions.iter().product::<usize>() * item;
     // SAFETY: attached; an ndarray's fields.
-    unsafe {
-        let fields = ndarray::fields(array);
-        let dimensions = std::slice::from_raw_parts(fields.dimensions.cast::<usize>(), fields.nd as usize);
-        let item = number_of(element).map_or(0, |(_, item)| item);
-        let size = dimensions.iter().product::<usize>() * item;
-        (dimensions, fields.data.cast(), size)
-    }
+    let data = unsafe { ndarray::fields(array) }.data.cast();
+    (dimensions, data, size)
 }
 
 /// How many bytes the description of an array of `rank` dimensions takes.

@@ -124,12 +124,19 @@ def generator(step):
         yield item[0]
 
 
+def whole(name):
+    """`name`, a module's. Python looks for its frozen modules by what is before a NUL."""
+    if "\0" in name:
+        raise ModuleNotFoundError("No module named %r" % name, name=name)
+    return name
+
+
 def import_module(name, alias):
     """Bind module `name` in __main__ as `import name [as alias]` does, and return what was bound.
 
     The key is interned, as a compiled import's is: finding it again is then a matter of identity.
     """
-    module = importlib.import_module(name)
+    module = importlib.import_module(whole(name))
     if alias is None:
         alias = name.partition(".")[0]
         module = sys.modules[alias]
@@ -147,7 +154,7 @@ def normalize(name):
 def import_function(name, module_name, alias):
     """Bind `name` of a module in __main__ as `from module_name import name [as alias]` does."""
     # With a list of names, submodules among them are imported, too.
-    module = __import__(module_name, main, None, [name])
+    module = __import__(whole(module_name), main, None, [name])
     try:
         value = getattr(module, name)
     except AttributeError:
@@ -192,22 +199,24 @@ def execute(source, names, values):
             main.pop(name, None)
 
 
+# What types themselves know, which no metaclass has a part in.
+MODULE, NAME, MRO = (type.__dict__[name] for name in ("__module__", "__qualname__", "__mro__"))
+
 # The numbers of the builtin exceptions by their identities: a class's own __eq__ is not asked.
 KINDS = {}
 
 
 def kind_of(cls):
     """The number of the builtin exception that `cls` is, or that is nearest among its bases."""
-    bases = type.__dict__["__mro__"].__get__(cls)
-    return next(KINDS[id(base)] for base in bases if id(base) in KINDS)
+    return next(KINDS[id(base)] for base in MRO.__get__(cls) if id(base) in KINDS)
 
 
 def describe(exception):
     """The qualified type name, the message and the kind of `exception`, whatever its methods do."""
     kind = type(exception)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = "%s.%s" % (kind.__module__, name)
+    name, module = NAME.__get__(kind), MODULE.__get__(kind)
+    if module not in ("builtins", "__main__"):
+        name = "%s.%s" % (module, name)
     try:
         message = str(exception)
     except BaseException as error:
@@ -362,8 +371,9 @@ def help_on_topic(word):
 
 
 def is_host_s(thing):
-    """Whether `thing` stands for something in the host: by its type itself, not by what attributes say."""
-    return type.__getattribute__(type(thing), "__module__") == __name__ and not isinstance(thing, (Character, Path, type))
+    """Whether `thing` stands for something in the host: by its type itself, not by what attributes or names say."""
+    kind = type(thing)
+    return globals().get(NAME.__get__(kind)) is kind and kind not in (Character, Path)
 
 
 def help_on_host_s(thing):
@@ -415,6 +425,11 @@ def bad_key(error, key, place):
         return error
     told = "%s, the key %s of a dict%s" % (error, subscript(key)[1:-1], place)
     return TypeError(told).with_traceback(error.__traceback__)
+
+
+def equal_key(key, place):
+    """The error for a dict in which `key` is twice."""
+    return ValueError("there is an equal key already, the key %s of a dict%s" % (subscript(key)[1:-1], place))
 
 
 def contiguous(array, dtype):

@@ -239,14 +239,20 @@ fn argument(exception: &Bound<'_, PyAny>) -> Option<String> {
         .then(|| lossy(&argument))
 }
 
-/// As `kind_of` of `bridge.py`, which is not called.
+/// As `kind_of` of `bridge.py`, which is not called, and nor is anything of the exception's class.
 fn kind_of(exception: &Bound<'_, PyAny>) -> Option<u32> {
+    let py = exception.py();
     // SAFETY: attached; the dictionary lives for good.
-    let bridge = unsafe { Bound::from_borrowed_ptr(exception.py(), roots().bridge) };
-    let kinds = bridge.cast::<PyDict>().ok()?.get_item("KINDS").ok()??;
+    let bridge = unsafe { Bound::from_borrowed_ptr(py, roots().bridge) };
+    let bridge = bridge.cast::<PyDict>().ok()?;
+    let kinds = bridge.get_item(intern!(py, "KINDS")).ok()??;
     let kinds = kinds.cast::<PyDict>().ok()?;
-    let bases = exception.get_type().mro();
+    let bases = bridge.get_item(intern!(py, "MRO")).ok()??;
+    let bases = bases
+        .call_method1(intern!(py, "__get__"), (exception.get_type(),))
+        .ok()?;
     let number = |base: Bound<'_, PyAny>| kinds.get_item(base.as_ptr() as usize).ok()?;
+    let bases = bases.cast::<PyTuple>().ok()?;
     bases.iter().find_map(number)?.extract().ok()
 }
 

@@ -213,7 +213,11 @@ impl<'py, 'a> Frame<'py, 'a> {
             match (self.tag, self.key.take()) {
                 (PYR_LIST, _) => ffi::PyList_SetItem(container, index, item.into_ptr()),
                 (PYR_DICT, Some(key)) => {
-                    let result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
+                    let mut result = ffi::PyDict_SetItem(container, key.as_ptr(), item.as_ptr());
+                    if result == 0 && 2 * ffi::PyDict_Size(container) < self.next as isize {
+                        // What was there would be lost. `explain` raises.
+                        result = -1;
+                    }
                     if result < 0 {
                         self.key = Some(key);
                     }
@@ -235,8 +239,8 @@ fn slice_of<'py>(parts: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> 
     })
 }
 
-/// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, the
-/// exception tells which it is and where.
+/// What putting an item into `frame`, which is inside `outer`, failed with: of a key that cannot be one, or is
+/// there already, the exception tells which it is and where.
 #[cold]
 fn explain<'py>(fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) -> Fault {
     let (Fault::Python, Some(key)) = (&fault, &frame.key) else {
@@ -245,16 +249,26 @@ fn explain<'py>(fault: Fault, frame: &Frame<'py, '_>, outer: &[Frame<'py, '_>]) 
     let last = outer.len().saturating_sub(MAXIMUM_PLACES);
     // Attached as pyo3 sees it: else it keeps the reference in the old error for later.
     Python::attach(|py| {
-        let error = PyErr::fetch(py);
+        let error = PyErr::take(py);
         let place: String = outer[last..].iter().map(Frame::subscript).collect();
         let place = if place.is_empty() {
             place
         } else {
             format!(" at {place}")
         };
-        match bridge::call(py, "bad_key", (error.value(py), key, place)) {
-            Ok(told) => PyErr::from_value(told).restore(py),
-            Err(_) => error.restore(py),
+        if PyErr::occurred(py) {
+            // An interrupt came meanwhile.
+            return;
+        }
+        let told = match &error {
+            Some(error) => bridge::call(py, "bad_key", (error.value(py), key, place)),
+            None => bridge::call(py, "equal_key", (key, place)),
+        };
+        match (told, error) {
+            (Ok(told), _) => PyErr::from_value(told).restore(py),
+            (Err(_), Some(error)) => error.restore(py),
+            // Python's reason why the one could not be made is set.
+            (Err(_), None) => {}
         }
     });
     Fault::Python

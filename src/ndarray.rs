@@ -1,13 +1,17 @@
 //! numpy's arrays and types as its own C interface has them (the same for numpy 1 and 2).
 //!
 //! numpy is never imported to look at a result: what is no numpy object as long as numpy is not there
-//! needs no looking.
+//! needs no looking. Its functions are looked up here and not by the crate, which panics where numpy cannot be
+//! imported: after an import that was interrupted, say, it never can.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-use numpy::npyffi::{NpyTypes, PY_ARRAY_API, PyArrayObject, PyArrayObject_fields, get_type_object, npy_intp};
+use numpy::npyffi::{PyArrayObject, PyArrayObject_fields, npy_intp};
+use pyo3::exceptions::{PyAttributeError, PyModuleNotFoundError};
 use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
 use pyo3::{Bound, ffi, intern};
 
 use crate::bridge;
@@ -127,6 +131,64 @@ pub(crate) fn classify(object: &Bound<'_, PyAny>) -> Result<Class, Fault> {
     Ok(scalar.map_or(Class::Other, |&(_, scalar)| Class::Scalar(scalar)))
 }
 
+/// numpy's table of functions and types, NULL until it is needed. Reached under the GIL, and set to what it has
+/// always been.
+static API: AtomicPtr<*mut c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The places in it of the type of arrays and of functions, the same in every version of numpy.
+const ARRAY_TYPE: usize = 2;
+const NEW: usize = 93;
+const SET_BASE_OBJECT: usize = 282;
+
+type New = unsafe extern "C" fn(
+    *mut ffi::PyTypeObject,
+    c_int,
+    *mut npy_intp,
+    c_int,
+    *mut npy_intp,
+    *mut c_void,
+    c_int,
+    c_int,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+type SetBaseObject = unsafe extern "C" fn(*mut PyArrayObject, *mut ffi::PyObject) -> c_int;
+
+/// The entry at `place` of numpy's table.
+fn entry(py: Python<'_>, place: usize) -> Result<*mut c_void, Fault> {
+    let mut api = API.load(Ordering::Relaxed);
+    if api.is_null() {
+        api = find_api(py)?;
+        API.store(api, Ordering::Relaxed);
+    }
+    // SAFETY: the table has entries at the places above in every version of numpy.
+    Ok(unsafe { api.add(place).read() })
+}
+
+#[cold]
+fn find_api(py: Python<'_>) -> Result<*mut *mut c_void, Fault> {
+    let find = |module| py.import(module)?.getattr(intern!(py, "_ARRAY_API"));
+    // As numpy 2 has it, and as numpy 1.
+    let capsule = find("numpy._core.multiarray").or_else(|error| {
+        let elsewhere =
+            error.is_instance_of::<PyModuleNotFoundError>(py) || error.is_instance_of::<PyAttributeError>(py);
+        let other = elsewhere.then(|| find("numpy.core.multiarray"));
+        other.and_then(Result::ok).ok_or(error)
+    })?;
+    let capsule = capsule
+        .cast_into::<PyCapsule>()
+        .map_err(|_| Fault::message("numpy has no table of its functions"))?;
+    // The reference is kept for good.
+    let capsule = capsule.into_ptr();
+    // SAFETY: attached; a capsule without a name, as numpy has always made it.
+    let api = unsafe { ffi::PyCapsule_GetPointer(capsule, std::ptr::null()) };
+    if api.is_null() {
+        Err(Fault::Python)
+    } else {
+        Ok(api.cast())
+    }
+}
+
 /// A new numpy array of the type `number` on the memory at `data`, or on memory of its own when that is
 /// NULL.
 ///
@@ -140,25 +202,27 @@ pub(crate) unsafe fn new<'py>(
     data: *mut c_void,
     flags: c_int,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    // SAFETY: promised by the caller; numpy copies dimensions and strides.
+    let (kind, new) = (entry(py, ARRAY_TYPE)?.cast(), entry(py, NEW)?);
+    // SAFETY: promised by the caller; numpy copies dimensions and strides; the entry is of this type.
     unsafe {
-        let kind = get_type_object(py, NpyTypes::PyArray_Type);
+        let new: New = std::mem::transmute(new);
         let shape = dimensions.as_ptr().cast::<npy_intp>().cast_mut();
         let strides = strides.cast_mut();
         let rank = dimensions.len() as c_int;
         let null = std::ptr::null_mut();
-        own(
-            py,
-            PY_ARRAY_API.PyArray_New(py, kind, rank, shape, number, strides, data, 0, flags, null),
-        )
+        own(py, new(kind, rank, shape, number, strides, data, 0, flags, null))
     }
 }
 
 /// Have `array`, which is new, keep `base` alive.
 pub(crate) fn set_base(array: &Bound<'_, PyAny>, base: Bound<'_, PyAny>) -> Result<(), Fault> {
-    // SAFETY: attached; an array that has no base yet; numpy takes the reference.
-    check(unsafe { PY_ARRAY_API.PyArray_SetBaseObject(array.py(), array.as_ptr().cast(), base.into_ptr()) })
-        .map(drop)
+    let set = entry(array.py(), SET_BASE_OBJECT)?;
+    // SAFETY: attached; an array that has no base yet; numpy takes the reference; the entry is of this type.
+    check(unsafe {
+        let set: SetBaseObject = std::mem::transmute(set);
+        set(array.as_ptr().cast(), base.into_ptr())
+    })
+    .map(drop)
 }
 
 /// The fields of an array.
@@ -168,6 +232,18 @@ pub(crate) fn set_base(array: &Bound<'_, PyAny>, base: Bound<'_, PyAny>) -> Resu
 pub(crate) unsafe fn fields<'a>(array: &'a Bound<'_, PyAny>) -> &'a PyArrayObject_fields {
     // SAFETY: promised by the caller.
     unsafe { &(*array.as_ptr().cast::<PyArrayObject>()).fields }
+}
+
+/// The dimensions of `array`, an ndarray.
+pub(crate) fn dimensions<'a>(array: &'a Bound<'_, PyAny>) -> &'a [usize] {
+    // SAFETY: attached; as promised by the callers; without dimensions there may be NULL.
+    unsafe {
+        let fields = fields(array);
+        match fields.nd {
+            0 => &[],
+            rank => std::slice::from_raw_parts(fields.dimensions.cast(), rank as usize),
+        }
+    }
 }
 
 /// What the memory of `array` means: the address of its type, which lives for good when it is one of

@@ -47,7 +47,7 @@ fault() {
 
 # show LINES: the end of the output, without the tests that passed.
 show() {
-    grep -vE '^test .* ok$' "$output" | tail -n "$1" | sed 's/^/    /'
+    grep -avE '^test .* ok$' "$output" | tail -n "$1" | sed 's/^/    /'
 }
 
 # record WHAT: keep what failed for the end.

@@ -90,10 +90,6 @@ fn cells_become_python_s_values() {
         (Value::Points(vec![0x61, 0xD800, 0x1F600]), "'a\\ud800😀'"),
         (Value::Bytes(vec![0, b'a']), "b'\\x00a'"),
         (Value::Tuple(vec![ints([1]), Value::Tuple(vec![])]), "([1], ())"),
-        (
-            Value::Dict(vec![(int(1), text("a")), (int(1), text("b"))]),
-            "{1: 'b'}",
-        ),
     ] {
         assert_eq!(to_python(value.clone()), repr, "{value:?}");
     }
@@ -105,6 +101,34 @@ fn cells_become_python_s_values() {
     // SAFETY: the cell lives until the call returns.
     let repr = python().outcome(|out| unsafe { (python().api.pyr_repr)(&raw const true_as_five, 0, out) });
     assert_eq!(repr.expect("any integer but 0 is true"), text("True"));
+}
+
+#[test]
+fn a_dict_with_equal_keys_is_refused() {
+    let wide = Value::Points(vec![0x61]);
+    for (first, second) in [
+        (int(1), int(1)),
+        (int(1), Value::Float(1.0)),
+        (true.into(), Value::Big(vec![1, 0])),
+        (text("a"), wide),
+        (Value::Tuple(vec![int(0)]), Value::Tuple(vec![false.into()])),
+    ] {
+        let dict = Value::Dict(vec![
+            (first, text("a")),
+            (text("between"), Value::None),
+            (second, text("b")),
+        ]);
+        let failure = python()
+            .repr(dict.clone(), 0)
+            .expect_err("an entry would be lost");
+        assert_eq!(&*failure.type_name, "ValueError", "{dict:?}");
+        assert!(
+            failure
+                .message
+                .starts_with("there is an equal key already, the key "),
+            "{failure:?}"
+        );
+    }
 }
 
 #[test]

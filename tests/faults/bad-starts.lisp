@@ -5,26 +5,6 @@
 (def-suite faults/bad-starts)
 (in-suite faults/bad-starts)
 
-(defun reports (forms &rest environment)
-  "What a new Lisp in ENVIRONMENT gets of each of FORMS: the value, or the condition's type and report."
-  (multiple-value-bind (output code)
-      (run-in-lisp `((defvar *results* '())
-                     ,@(loop for form in forms
-                             collect `(push (handler-case ,form
-                                              (error (condition) (list (type-of condition) (princ-to-string condition))))
-                                            *results*))
-                     (with-standard-io-syntax (format t "~&~S~%" (cons :results (reverse *results*)))))
-                   :environment environment)
-    (let ((start (search "(:RESULTS" output)))
-      (if (and start (eql code 0))
-          (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
-          (error "~A" output)))))
-
-(defun report-p (report type &rest texts)
-  "True when REPORT is of a condition of TYPE and has TEXTS."
-  (and (consp report) (eq type (first report))
-       (every (lambda (text) (search text (second report))) texts)))
-
 (defparameter *without-home*
   '(progn (cffi:foreign-funcall "unsetenv" :string "PYTHONHOME" :int) (pyrite:pycall "abs" -3))
   "A call without the variable that was wrong.")

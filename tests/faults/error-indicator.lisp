@@ -88,3 +88,29 @@
         (is (typep (signalled (pyeval "broken_left(ValueError, b'left')")) 'pyerror))
         (is-false (indicator-set-p))
         (is-true (alive-p)))))
+
+(test error-indicator.functions-that-fail-without-raising
+  "A C function that returns NULL with no exception set: Python's SystemError. Debug builds end there."
+  (cond ((signalled (import-module "ctypes"))
+         (skip "This Python has no ctypes."))
+        ((pyeval "hasattr(__import__('sys'), 'gettotalrefcount')")
+         (skip "This is a debug build."))
+        (t
+         ;; PyErr_Occurred in the place of a method.
+         (define-python "class Method(ctypes.Structure):"
+                        "    _fields_ = [('name', ctypes.c_char_p), ('function', ctypes.c_void_p),"
+                        "                ('flags', ctypes.c_int), ('doc', ctypes.c_char_p)]"
+                        "address = ctypes.cast(ctypes.pythonapi.PyErr_Occurred, ctypes.c_void_p)"
+                        "method = Method(b'fails', address, 1, None)"
+                        "new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(Method), ctypes.c_void_p, ctypes.c_void_p)"
+                        "fails = new(('PyCFunction_NewEx', ctypes.pythonapi))(ctypes.byref(method), None, None)")
+         (let ((fails (pyvalue "fails")))
+           (is-for-each (use (list (lambda () (pycall "fails"))
+                                   (lambda () (pycall fails 1))
+                                   (lambda () (pyeval "fails()"))
+                                   (lambda () (pycall "lambda f: f()" (lambda () (pycall fails))))
+                                   (lambda () (pycall "sorted" #(1 2) :key fails))
+                                   (lambda () (do-pyiterable (x (pycall "map" fails #(1))) x))))
+             (and (equal "SystemError" (python-error-type use))
+                  (clean-after-p use))))
+         (is-true (alive-p)))))

@@ -79,6 +79,35 @@ def link(f, n):
     (raises "KeyError" (pycall "during" (lambda (n) (drop-wrappers 5) (signalled (pyeval "1 / 0")) n))))
   (is-true (alive-p)))
 
+(test releasing.frames-of-exceptions
+  "A condition keeps what its exception's frames have as long as it is kept itself, or until the traceback is
+given up; nothing else keeps it."
+  (define-python "import gc, sys, weakref"
+                 "class Large: pass"
+                 "large = weakref.WeakSet()"
+                 "def fail_with_large():"
+                 "    local = Large(); local.data = bytearray(100000)"
+                 "    large.add(local)"
+                 "    raise ValueError('said')")
+  (flet ((live () (held-objects) (pyexec "gc.collect()") (pyeval "len(large)"))
+         (failure () (signalled (pycall "fail_with_large"))))
+    (let ((conditions (loop repeat 20 collect (failure))))
+      (is (eql 20 (live)))
+      (is-for-each (condition conditions)
+        (search "in fail_with_large" (pyerror-traceback condition)))
+      (dolist (condition conditions)
+        (pymethod (pyerror-value condition) "with_traceback" +py-none+))
+      (is (eql 0 (live)))
+      (is-for-each (condition conditions)
+        (and (equal "ValueError" (pyerror-type condition)) (equal "said" (pyerror-message condition)))))
+    ;; The last error of this thread is not kept, neither by Pyrite nor by Python.
+    (is-false (pyeval "any(hasattr(sys, name) for name in ('last_value', 'last_exc', 'last_traceback'))"))
+    (dotimes (i 200) (failure))
+    (is-true (loop repeat 200
+                   do (trivial-garbage:gc :full t)
+                   thereis (< (live) 50)
+                   do (sleep 0.02)))))
+
 (test releasing.with-the-gil
   "Finalizers wait for nobody who holds the GIL: not at a collection, not when the process ends."
   (is-true (with-python-gil

@@ -83,3 +83,20 @@ def begin(f):
   (pyexec "sys.kept[0].set(); sys.kept_thread.join()")
   (is (equalp #(42) (pyeval "sys.kept[1]")))
   (is-true (alive-p)))
+
+(test restarts.another-main
+  "Python code puts another module in the place of __main__, or none: names are where they were, and so is what
+Python starts with."
+  (dolist (deed '("sys.modules['__main__'] = types.ModuleType('__main__')" "del sys.modules['__main__']"))
+    (define-python "import sys, types" "sys.kept_main = sys.modules['__main__']" deed "def defined(x): return x + 1")
+    (is (eql 3 (pycall "defined" 2)))
+    (eval '(defpyfun "defined" nil :lisp-fun-name "RESTARTS-DEFINED" :lisp-package "PYRITE/TEST"))
+    (is (eql 4 (funcall 'restarts-defined 3)))
+    (let ((*additional-init-codes* '("initialized = 7")))
+      (pystop)
+      (is-false (signalled (pystart))))
+    (is (eql 7 (pyvalue "initialized")))
+    (is (equal (format nil "printed~%") (with-output-to-string (*standard-output*) (pycall "print" "printed"))))
+    (pyexec "import sys; sys.modules['__main__'] = sys.__dict__.pop('kept_main')")
+    (is-true (pyeval "__import__('__main__').initialized == 7"))
+    (is-true (alive-p))))

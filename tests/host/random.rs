@@ -119,8 +119,29 @@ impl Random {
         match kind {
             0 | 1 => Value::List(self.many(7, |random| random.value(depth - 1))),
             2 | 3 => Value::Tuple(self.many(7, |random| random.value(depth - 1))),
-            4 | 5 => Value::Dict(self.many(6, |random| (random.key(depth - 1), random.value(depth - 1)))),
+            4 | 5 => Value::Dict(self.pairs(depth - 1)),
             _ => self.leaf(false),
         }
+    }
+
+    /// Pairs for a dict, whose keys are not equal: the first of each kind is as it comes, the others have a number.
+    fn pairs(&mut self, depth: usize) -> Vec<(Value, Value)> {
+        let mut kinds = Vec::new();
+        let mut pairs = self.many(6, |random| (random.key(depth), random.value(depth)));
+        for (index, (key, _)) in pairs.iter_mut().enumerate() {
+            let kind = match key {
+                Value::None => 0,
+                Value::Bytes(_) => 1,
+                Value::Text(_) | Value::Latin1(_) | Value::Points(_) => 2,
+                Value::Tuple(_) => 3,
+                _ => 4,
+            };
+            if kinds.contains(&kind) {
+                let plain = std::mem::replace(key, Value::None);
+                *key = Value::Tuple(vec![Value::Text(format!("key {index}")), plain]);
+            }
+            kinds.push(kind);
+        }
+        pairs
     }
 }

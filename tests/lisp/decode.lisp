@@ -101,6 +101,33 @@
   (is (zerop (hash-table-count (pyeval "{}"))))
   (is-true (nth-value 1 (gethash +py-empty-tuple+ (pyeval "{(): 1}")))))
 
+(test decode.equal-keys
+  "A dict with keys that a hash table does not tell apart is refused, and nothing of it is kept."
+  (define-python "nans = lambda: {'a': {float('nan'): object(), 2: object(), float('nan'): object(), 3: [object()]}}"
+                 "tuples = lambda: {(float('nan'), 1): object(), (float('nan'), 1): 2}")
+  (dolist (source '("nans()" "tuples()" "[1, (nans(),)]"))
+    (refuses conversion-error (pyeval source))
+    (refuses conversion-error (with-lispifiers ((integer #'1+)) (pyeval source)))
+    (is-true (search "EQUAL" (princ-to-string (signalled (pyeval source)))))
+    (is (pyobject-wrapper-p (with-remote-objects (pyeval source)))))
+  (refuses conversion-error (pycall "lambda f: f(nans())" (lambda (table) (declare (ignore table)) 1)))
+  (is (equal '(1 2) (sort (loop for value being the hash-values of (pyeval "{float('nan'): 1, -float('nan'): 2}")
+                                collect value)
+                          #'<)))
+  (is (eql 2 (hash-table-count (pyeval "{(1.0, 'a'): 1, (1.0, 'A'): 2}"))))
+  ;; All objects in what was refused were given wrappers, which are garbage.
+  (let ((before (held-objects)))
+    (dotimes (i 100) (signalled (pyeval "nans()")))
+    (is-true (loop repeat 200
+                   do (trivial-garbage:gc :full t)
+                   thereis (< (held-objects) (+ before 100))
+                   do (sleep 0.02)))))
+
+(test decode.lispifiers-and-keys
+  "Nor is an entry lost where users' functions make keys equal."
+  (refuses conversion-error (with-lispifiers ((integer #'abs)) (pyeval "{1: 1, -1: 2}")))
+  (is (eql 1 (gethash 2 (with-lispifiers ((integer #'1+)) (pyeval "{1: 0}"))))))
+
 (test decode.containers-are-fresh
   (pyexec "shared = [1, 2]")
   (let ((one (pyvalue "shared")) (both (pyeval "(shared, shared)")))
@@ -122,6 +149,60 @@
     (let ((value (pyeval source)))
       (and (pyobject-wrapper-p value)
            (pycall "lambda value: type(value) not in (int, float, str, tuple, list, dict, bytes)" value)))))
+
+(test decode.impostors-are-wrappers
+  "Classes that are only called like what is converted, also where they say that they are of those modules."
+  (define-python "def impostor(name, module):"
+                 "    return type(name, (), {'__module__': module, '__index__': lambda self: 5, '__len__': lambda self: 1,"
+                 "                           '__getitem__': lambda self, i: 5, 'numerator': 1, 'denominator': 2,"
+                 "                           'dtype': 'f8', 'shape': (1,), '__float__': lambda self: 5.0})()"
+                 "class Liar:"
+                 "    def __init__(self, kind): self.kind = kind"
+                 "    __class__ = property(lambda self: self.kind)")
+  (is-for-each (names '(("builtins" "int" "float" "complex" "bool" "str" "bytes" "list" "tuple" "dict" "NoneType")
+                        ("fractions" "Fraction") ("_pyrite" "Character" "Path" "Object" "Function")
+                        ("numpy" "ndarray" "float64" "int64" "float32" "bool")))
+    (every (lambda (name)
+             (let ((one (pycall "impostor" name (first names))))
+               (and (pyobject-wrapper-p one)
+                    (pyobject-wrapper-p (svref (pycall "lambda *x: [impostor(*x)]" name (first names)) 0))
+                    ;; It goes back as what it is.
+                    (eq t (pycall "lambda x, *names: type(x).__name__ == names[0]" one name)))))
+           (rest names)))
+  (is-for-each (kind '("int" "float" "str" "list" "dict" "tuple" "type(None)" "ValueError"))
+    (let ((liar (pyeval (format nil "Liar(~A)" kind))))
+      (and (pyobject-wrapper-p liar)
+           (search "__main__.Liar" (princ-to-string liar)))))
+  ;; In __main__, by the very names that Python's own have.
+  (define-python "class int(int): pass" "class list(list): pass" "class Exception(Exception): pass")
+  (is-for-each (source '("int(5)" "list([1])" "(int(5),)[0]"))
+    (pyobject-wrapper-p (pyeval source)))
+  (define-python "del int, list, Exception")
+  (is (eql 5 (pyeval "int(5)"))))
+
+(test decode.impostors-of-exceptions
+  "Exceptions that are called like Lisp's errors or builtin ones are those that they are."
+  (define-python "def raise_one(name, module, base, **more):"
+                 "    raise type(name, (base,), dict(more, __module__=module))('said')")
+  (dolist (name '("HostError" "HostUnwind"))
+    (dolist (payload '("" ", payload=5" ", payload=None" ", payload=property(lambda self: 1 / 0)"))
+      (let ((condition (signalled (pyeval (format nil "raise_one('~A', '_pyrite', LookupError~A)" name payload)))))
+        (is (typep condition 'py-lookup-error))
+        (is (equal "said" (pyerror-message condition))))))
+  (let ((condition (signalled (pyeval "raise_one('KeyError', 'builtins', ArithmeticError)"))))
+    (is (typep condition 'py-arithmetic-error))
+    (is-false (typep condition 'py-key-error)))
+  (is-true (python-works-p)))
+
+(test decode.subclasses-of-numpy-s-are-wrappers
+  (with-numpy
+    (define-python "class Float(numpy.float64): pass" "class Single(numpy.float32): pass"
+                   "class Array(numpy.ndarray): pass")
+    (is-for-each (source '("Float(1.5)" "Single(1.5)" "numpy.zeros(2).view(Array)" "numpy.matrix([[1]])"
+                           "numpy.ma.array([1, 2])" "numpy.rec.array([(1, 2)])" "numpy.memmap('/dev/zero', 'b', 'r', 0, 8)"))
+      (let ((value (pyeval source)))
+        (and (pyobject-wrapper-p value)
+             (pycall "lambda x: isinstance(x, (numpy.ndarray, numpy.floating)) and type(x) is not numpy.ndarray" value))))))
 
 (test decode.other-types-are-wrappers
   (is-for-each (source '("object()" "{1, 2}" "frozenset()" "range(3)" "iter([])" "(i for i in [])" "len" "int"

@@ -22,6 +22,15 @@
     (is (equalp (map 'vector #'python-hex integers)
                 (pycall "lambda values: [hex(value) for value in values]" integers)))))
 
+(test encode.integers-of-a-million-bits
+  "Python writes no such number as digits."
+  (is-for-each (offset '(-1 0 1))
+    (let ((integer (+ (ash 1 1000000) offset)))
+      (and (pycall "lambda i, offset: i == (1 << 1000000) + offset" integer offset)
+           (eql integer (pycall "lambda offset: (1 << 1000000) + offset" offset))
+           (eql (- integer) (pycall "lambda i: -i" integer))
+           (eql integer (pycall "lambda i: -i" (- integer)))))))
+
 (test encode.fixnum-edges
   (is-for-each (integer (list most-positive-fixnum most-negative-fixnum (1+ most-positive-fixnum)
                               (1- most-negative-fixnum) (1- (ash 1 63)) (- (ash 1 63)) (ash 1 63)
@@ -174,7 +183,48 @@
   (raises "TypeError" (pycall "len" (let ((keys (make-hash-table)))
                                       (setf (gethash (make-hash-table) keys) 1)
                                       keys)))
+  ;; What a key's own methods raise is what they raised.
+  (define-python "class Raising:"
+                 "    def __hash__(self): return 1"
+                 "    def __eq__(self, other): raise refusal"
+                 "refusal = ValueError('refused')")
+  (is (pyobject-wrapper-eq (pyvalue "refusal")
+                           (pyerror-value (signalled (pycall "len" (table (pyeval "Raising()") 1 (pyeval "Raising()") 2))))))
+  (is (search "the key (1, [1, 2]) of a dict at [0]['k']"
+              (princ-to-string (signalled (pycall "len" (list (table "k" (table '(1 #(1 2)) 3))))))))
   (is-true (python-works-p)))
+
+(defun eq-table (&rest keys)
+  "An EQ hash table from KEYS to their positions."
+  (let ((table (make-hash-table :test 'eq)))
+    (loop for key in keys for i from 0 do (setf (gethash key table) i))
+    table))
+
+(test encode.equal-keys
+  "Keys that are one key in Python: an error that names one, and no entry is lost."
+  (is-for-each (table (list (table 1 :a 1d0 :b) (table t :a 1 :b) (table nil :a 0 :b) (table 0.5 :a 0.5d0 :b)
+                            (table 1/2 :a 0.5d0 :b) (table 0d0 :a -0d0 :b) (table #c(1d0 0d0) :a 1 :b)
+                            (table "a_b" 1 'a-b 2) (table #\a 1 "a" 2) (table :a 1 "a" 2)
+                            (table '(1 (2)) 1 '(1d0 (2)) 2) (table (expt 2 100) 1 (expt 2d0 100) 2)
+                            (eq-table (copy-seq "key") (copy-seq "key")) (eq-table (list 1) (list 1))
+                            (eq-table (pathname "/tmp/x") (make-pathname :name "x" :directory '(:absolute "tmp")))
+                            (let ((key (pyeval "frozenset([1])"))) (eq-table key (pycall "frozenset" #(1))))))
+    (equal "ValueError" (python-error-type (lambda () (pycall "len" table)))))
+  (let ((report (princ-to-string (signalled (pycall "len" (vector (list (table "k" (table 1 2 1d0 3)))))))))
+    (is (search "the key 1.0 of a dict at [0][0]['k']" report)))
+  (is (eql 3 (pycall "len" (table 1 :a '(1) :b "1" :c))))
+  (is-true (python-works-p)))
+
+(test encode.keys-that-are-not-equal
+  "Neither case nor kind is lost, nor one of several NaNs."
+  (let ((table (make-hash-table :test 'equalp)))
+    (setf (gethash "Key" table) 1 (gethash 2 table) 2)
+    (is-true (pycall "lambda d: d == {'Key': 1, 2: 2}" table)))
+  (is (eql 3 (pycall "len" (table "key" 1 "Key" 2 "KEY" 3))))
+  (is (eql 4 (pycall "len" (table 1 1 "1" 2 '(1) 3 1/3 4))))
+  (let ((nan (bits-double #x7FF8000000000000)) (other (bits-double #x7FF8000000000001)))
+    (is (eql 2 (pycall "len" (table nan 1 other 2))))
+    (is (eql 2 (pycall "len" (table (list nan) 1 (list other) 2))))))
 
 (test encode.wrappers
   (let ((object (pycall "object")))

@@ -70,6 +70,17 @@
            (stringp (pyerror-message condition))
            (stringp (pyerror-traceback condition))
            (stringp (princ-to-string condition)))))
+  ;; Nor what its class's class does.
+  (is-for-each (body '("def __getattribute__(self, name): raise KeyError(name)" "__mro__ = property(lambda self: 1 / 0)"
+                       "def __instancecheck__(self, thing): raise KeyError" "def __eq__(self, other): raise KeyError"
+                       "__module__ = property(lambda self: 1 / 0)" "__hash__ = None"))
+    (define-python "class Meta(type):" (format nil "    ~A" body)
+                   "class Odd(LookupError, metaclass=Meta): pass")
+    (let ((condition (signalled (pycall "lambda f: f()" (lambda () (pyexec "raise Odd('said')"))))))
+      (and (typep condition 'py-lookup-error)
+           (equal "Odd" (pyerror-type condition))
+           (equal "said" (pyerror-message condition))
+           (stringp (pyerror-traceback condition)))))
   (is-true (python-works-p)))
 
 (test errors.tracebacks

@@ -80,6 +80,8 @@ Its value is a list."
   (is (equal (help #'helped-function) (help "helped_lisp")))
   (is (equal (help #'helped-function) (help (pyvalue* "helped_lisp"))))
   (is (mentions-p (help (lambda (x &rest more) (declare (ignore x more)))) "<lambda>(x, /, *more)"))
+  (define-python "impostor = type('Function', (), {'__module__': '_pyrite', '__call__': 5, 'method': len})")
+  (is (mentions-p (help (pyeval "impostor()")) "class Function" "method"))
   (let ((text (help (make-condition 'simple-error))))
     (is (mentions-p text "SIMPLE-ERROR"))
     (is (not (search "__reduce_ex__" text)))))

@@ -71,6 +71,9 @@ garbage collections."
   (leaves-nothing "source with a NUL" (handler-case (pyeval (format nil "1~C" (code-char 0))) (py-value-error () t)))
   (leaves-nothing "Python's error" (handler-case (pyeval "1/0") (pyerror () t)))
   (leaves-nothing "unhashable key" (handler-case (pycall "len" (table (vector 1) 2 "a" 3)) (pyerror () t)))
+  (leaves-nothing "equal keys" (handler-case (pycall "len" (table 1 (lambda (x) x) 1d0 #'car)) (py-value-error () t)))
+  (leaves-nothing "a dict with equal keys"
+    (handler-case (pyeval "{float('nan'): [object()], float('nan'): 1}") (conversion-error () t)))
   (leaves-nothing "Lisp's error in a callback"
     (handler-case (pycall "lambda f: f(1)" (lambda (x) (error "~A" x))) (simple-error () t))))
 

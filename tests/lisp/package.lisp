@@ -302,6 +302,13 @@ than a minute. ENVIRONMENT is a list of NAME=VALUE."
                                  collect (prin1-to-string form))))))
       (apply #'run-for-a-minute (lisp-command script) options))))
 
+(defun read-results (output)
+  "The rest of the list (:RESULTS ...) that OUTPUT ends with, or NIL, and whether there is one."
+  (let ((start (search "(:RESULTS" output)))
+    (if start
+        (values (with-standard-io-syntax (rest (read-from-string output t nil :start start))) t)
+        (values nil nil))))
+
 (defun results-in-sbcl (forms &key (seconds 60) (runtime-options '()))
   "The rest of the list (:RESULTS ...) that a new SBCL prints which loads the system and evaluates FORMS, strings;
 all its output if it prints none, or takes longer than SECONDS. RUNTIME-OPTIONS are strings."
@@ -316,11 +323,27 @@ all its output if it prints none, or takes longer than SECONDS. RUNTIME-OPTIONS 
            (output (uiop:run-program
                     `("timeout" "-s" "KILL" ,(princ-to-string seconds)
                                 ,(first command) ,@runtime-options ,@(rest command) "--non-interactive")
-                    :output :string :error-output :output :ignore-error-status t))
-           (start (search "(:RESULTS" output)))
-      (if start
-          (with-standard-io-syntax (rest (read-from-string output t nil :start start)))
-          output))))
+                    :output :string :error-output :output :ignore-error-status t)))
+      (multiple-value-bind (results there) (read-results output)
+        (if there results output)))))
+
+(defun reports (forms &rest environment)
+  "What a new Lisp in ENVIRONMENT gets of each of FORMS: the value, or the condition's type and report."
+  (multiple-value-bind (output code)
+      (run-in-lisp `((defvar *results* '())
+                     ,@(loop for form in forms
+                             collect `(push (handler-case ,form
+                                              (error (condition) (list (type-of condition) (princ-to-string condition))))
+                                            *results*))
+                     (with-standard-io-syntax (format t "~&~S~%" (cons :results (reverse *results*)))))
+                   :environment environment)
+    (multiple-value-bind (results there) (read-results output)
+      (if (and there (eql code 0)) results (error "~A" output)))))
+
+(defun report-p (report type &rest texts)
+  "True when REPORT is of a condition of TYPE and has TEXTS."
+  (and (consp report) (eq type (first report))
+       (every (lambda (text) (search text (second report))) texts)))
 
 ;;; Threads
 
