@@ -50,7 +50,7 @@ container; or the type of the error."
             (change (lambda (changer) (make-array '(2 2) :adjustable t :initial-contents `((,changer 2) (3 4))))
                     (lambda (array) (adjust-array array '(1 1)))
                     (lambda (array) (adjust-array array '(100 100) :initial-element 1)))
-            (change (lambda (changer) (table "a" changer "b" 2 "c" 3))
+            (change (lambda (changer) (table "a" changer "b" changer "c" changer))
                     #'clrhash))))
 
 (test changing.by-pythonize
