@@ -30,7 +30,7 @@ ln -sf "$target/release/libpyrite.so" $folder/libpyrite.so.0
 echo "race:libpython" > $folder/suppressions
 
 passed=0 failed=0
-for source in $(grep -l '<pthread.h>' tests/c/*.c); do
+for source in $(grep -l pthread tests/c/*.c); do
     name=$(basename "$source" .c)
     # Where memory is laid out at random, the sanitizer may find no room for its own.
     if clang -std=c99 -O1 -g -fsanitize=thread -Iinclude -Iexamples/c -Itests/c -c -o "$folder/$name.o" "$source" &&
