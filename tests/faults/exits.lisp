@@ -16,7 +16,7 @@
         (list "abort"
               (lambda (levels)
                 (restart-case (call-through levels #'abort)
-                  (abort () :aborted)))
+                  (abort () ':aborted)))
               :aborted)
         (list "condition"
               (lambda (levels)
