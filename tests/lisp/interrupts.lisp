@@ -273,6 +273,17 @@ seen = []\")")
          "(while-another-calls (interrupted (loop)))"
          "(while-another-calls (interrupted (pyrite:pycall \"spin\")))"))
 
+(test interrupts.c-c-after-a-collection
+  "While handles of what was garbage are given back, by whatever thread has collected it."
+  (notes '(:interrupted t :timeout)
+         "(defvar *deed* nil)"
+         "(defun act () (when *deed* (funcall (shiftf *deed* nil)) (sleep 0.3)))"
+         "(pyrite/port:add-gc-hook 'act)"
+         "(note (progn (setf *deed* #'interrupt) (sb-ext:gc) :missed))"
+         "(note (alive-p))"
+         "(note (handler-case (sb-ext:with-timeout 0.1 (setf *deed* (lambda ())) (sb-ext:gc) :missed)
+                  (sb-ext:timeout () :timeout)))"))
+
 (test interrupts.c-c-in-c
   "The interrupt comes when the computation is over."
   (notes '(:interrupted t)
