@@ -6,7 +6,7 @@ HEADER = $$(ls -t target/release/build/pyrite-*/out/pyrite.h | head -n 1)
 # Lisp sees this checkout and Debian's libraries, and no other configuration.
 export CL_SOURCE_REGISTRY = (:source-registry (:also-exclude "cl-asdf") (:directory "$(CURDIR)/lisp/") (:tree "/usr/share/common-lisp/source/") :ignore-inherited-configuration)
 
-.PHONY: demo test setup bench soak lint header reference check-c install uninstall clean
+.PHONY: demo test setup bench soak lint header reference check-c check-threads install uninstall clean
 
 demo: setup
 	sbcl --noinform --non-interactive --disable-debugger --load examples/lisp/wine.lisp
@@ -38,6 +38,9 @@ reference: setup
 
 check-c: setup
 	tests/check-c.sh
+
+check-threads: setup
+	tests/check-threads.sh
 
 install:
 	cargo build --release --quiet

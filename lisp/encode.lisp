@@ -223,60 +223,56 @@ arithmetic on a NaN may trap."
 
 (defconstant +shallow+ 64 "Below this depth nobody looks whether a container is inside itself.")
 
+(defun fail-changed (value)
+  (fail-to-encode value "changed while it was being converted"))
+
 (defun encode-container (value cell frame &optional (depth 0))
-  "Write the container VALUE to CELL and its items to new cells; containers among them become tasks."
+  "Write the container VALUE to CELL and its items to new cells; containers among them become tasks. Users'
+methods of PYTHONIZE run meanwhile, and other threads, which may change VALUE: there are as many cells as it had
+items at first."
   (declare (type address cell) (type frame frame) (type fixnum depth) (optimize speed))
-  (flet ((items (tag count cells)
-           (declare (type address cells))
-           (unless (typep count '(unsigned-byte 31))
-             (fail-to-encode value "has more than 2^31 items"))
-           (write-cell cell tag count cells))
-         (item (item cell)
-           (unless (encode-leaf item cell frame)
-             (push (list* item cell (1+ depth)) (frame-tasks frame)))))
-    (declare (inline item))
-    (etypecase value
-      (cons
-       (let* ((count (proper-length value)) (cells (allocate-cells frame count)))
-         (declare (type fixnum count))
-         (items +tuple+ count cells)
-         (loop for item in value
-               for place of-type address from cells by +value-size+
-               do (item item place))))
-      (slice
-       (let* ((cells (allocate-cells frame 3)) (place cells))
-         (declare (type address place))
-         (items +slice+ 3 cells)
+  (let ((place 0) (end 0))
+    (declare (type address place end))
+    (flet ((items (tag count cells-per-item)
+             (declare (type (integer 1 2) cells-per-item))
+             (unless (typep count '(unsigned-byte 31))
+               (fail-to-encode value "has more than 2^31 items"))
+             (let ((count (* cells-per-item (the (unsigned-byte 31) count))))
+               (setf place (allocate-cells frame count)
+                     end (+ place (* count +value-size+))))
+             (if (eql tag +array+)
+                 (write-array value +object+ place cell frame)
+                 (write-cell cell tag count place)))
+           (item (item)
+             (when (>= place end) (fail-changed value))
+             (unless (encode-leaf item place frame)
+               (push (list* item place (1+ depth)) (frame-tasks frame)))
+             (incf place +value-size+)))
+      (declare (inline item))
+      (etypecase value
+        (cons
+         (items +tuple+ (proper-length value) 1)
+         (loop for rest on value do (item (car rest))))
+        (slice
+         (items +slice+ 3 1)
          (dolist (part (slice-parts value))
-           (item (or part +py-none+) place)
-           (incf place +value-size+))))
-      (vector
-       (let* ((count (length value)) (cells (allocate-cells frame count)))
-         (items +list+ count cells)
-         (loop for item across value
-               for place of-type address from cells by +value-size+
-               do (item item place))))
-      (array
-       (let* ((count (array-total-size value)) (cells (allocate-cells frame count)) (place cells))
-         (declare (type address place))
-         (write-array value +object+ cells cell frame)
-         (dotimes (i count)
-           (item (row-major-aref value i) place)
-           (incf place +value-size+))))
-      (hash-table
-       (let* ((count (hash-table-count value)) (cells (allocate-cells frame (* 2 count)))
-              (place cells) (end (+ cells (* 2 count +value-size+))))
-         (declare (type (unsigned-byte 31) count) (type address place end))
-         (items +dict+ count cells)
-         (maphash (lambda (key value)
-                    (when (>= place end)
-                      (fail-to-encode value "is in a hash table that changed meanwhile"))
-                    (item key place)
-                    (item value (+ place +value-size+))
-                    (incf place (* 2 +value-size+)))
-                  value)
-         (unless (= place end)
-           (fail-to-encode value "is a hash table that changed meanwhile")))))))
+           (item (or part +py-none+))))
+        (simple-vector
+         (items +list+ (length value) 1)
+         (loop for item across value do (item item)))
+        (array
+         (let ((count (element-count value)))
+           (items (if (vectorp value) +list+ +array+) count 1)
+           (dotimes (i count)
+             (unless (= count (the fixnum (element-count value))) (fail-changed value))
+             (item (row-major-aref value i)))
+           (unless (= count (the fixnum (element-count value))) (fail-changed value))))
+        (hash-table
+         (items +dict+ (hash-table-count value) 2)
+         (loop for key being the hash-keys of value using (hash-value item)
+               do (item key)
+                  (item item))))
+      (unless (= place end) (fail-changed value)))))
 
 (defun proper-length (list)
   "The length of LIST. Signals CONVERSION-ERROR when it is dotted or circular."
@@ -288,7 +284,8 @@ arithmetic on a NaN may trap."
       (setf fast (cdr fast))
       (incf count)
       (unless (consp fast) (return))
-      (setf fast (cdr fast) slow (cdr (the cons slow)))
+      (setf fast (cdr fast)
+            slow (if (consp slow) (cdr slow) (fail-changed list)))
       (incf count)
       (when (and (eq fast slow) (consp fast)) (fail-to-encode-list list "circular")))
     (when fast (fail-to-encode-list list "dotted"))

@@ -31,6 +31,7 @@
                (:file "ffi")
                (:file "dedicated")
                (:file "names")
+               (:file "pressure")
                (:file "wrapper")
                (:file "conversions")
                (:file "slices")

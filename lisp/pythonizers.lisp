@@ -40,6 +40,7 @@ container."
       (vector (if (part-changed part) items value))
       (array (if (part-changed part)
                  (let ((array (make-array (array-dimensions value))))
+                   (unless (= (length items) (array-total-size array)) (fail-changed value))
                    (dotimes (i (length items) array)
                      (setf (row-major-aref array i) (svref items i))))
                  value))

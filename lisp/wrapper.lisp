@@ -24,6 +24,7 @@ LOAD-FORM is used when the wrapper is dumped into a compiled file."
   "A wrapper of HANDLE, which it owns from now on."
   (let ((wrapper (%make-wrapper handle)))
     (release-when-garbage wrapper handle %release)
+    (consider-memory)
     wrapper))
 
 (defstruct (temporary (:include pyobject-wrapper) (:constructor make-temporary (handle)) (:copier nil))

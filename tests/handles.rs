@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use host::abi::*;
+use host::random::{Random, seed};
 use host::value::{Value, int, ints};
 use host::{Host, python};
 
@@ -169,6 +170,88 @@ fn objects_are_let_go_of_by_the_next_call() {
         python.settled();
         assert_eq!(python.eval("len(handles_gone)").expect("a length"), int(count));
     }
+}
+
+/// A handle of a model: how often it is held, and the number of its object.
+struct Held {
+    handle: pyr_handle,
+    holds: usize,
+    object: usize,
+}
+
+#[test]
+fn random_holds_and_releases_agree_with_python_s_counts() {
+    let (python, _alone) = alone();
+    let base = python.settled();
+    let seed = seed();
+    println!("PYRITE_SEED={seed}");
+    let mut random = Random(seed);
+    let (mut live, mut dead, mut objects) = (Vec::<Held>::new(), Vec::new(), 0);
+    for _ in 0..MILLION {
+        let chosen = if live.is_empty() {
+            0
+        } else {
+            random.below(live.len())
+        };
+        match random.below(10) {
+            _ if live.is_empty() => {
+                live.push(Held {
+                    handle: python.remote("object()").handle(),
+                    holds: 1,
+                    object: objects,
+                });
+                objects += 1;
+            }
+            0 if live.len() < 500 => {
+                live.push(Held {
+                    handle: python.remote("object()").handle(),
+                    holds: 1,
+                    object: objects,
+                });
+                objects += 1;
+            }
+            1 if live.len() < 500 => {
+                let again = python.convert(Value::Handle(live[chosen].handle), PYR_REMOTE);
+                let object = live[chosen].object;
+                live.push(Held {
+                    handle: again.expect("another handle").handle(),
+                    holds: 1,
+                    object,
+                });
+            }
+            2 => {
+                python.retain(live[chosen].handle).expect("it is alive");
+                live[chosen].holds += 1;
+            }
+            3..=5 => {
+                python.release(live[chosen].handle);
+                live[chosen].holds -= 1;
+                if live[chosen].holds == 0 {
+                    dead.push(live.swap_remove(chosen).handle);
+                }
+            }
+            6 | 7 => {
+                let Held {
+                    handle,
+                    holds,
+                    object,
+                } = live[chosen];
+                let of_object = live.iter().filter(|held| held.object == object).count();
+                assert_eq!(python.counts(handle).expect("it is alive"), (holds, of_object));
+            }
+            _ if dead.is_empty() => {}
+            8 => python.release(dead[random.below(dead.len())]),
+            _ => {
+                let handle = dead[random.below(dead.len())];
+                let failure = python.counts(handle).expect_err("it was released");
+                assert_eq!(failure.status, PYR_STALE_HANDLE);
+            }
+        }
+    }
+    for Held { handle, holds, .. } in live {
+        (0..holds).for_each(|_| python.release(handle));
+    }
+    assert_eq!(python.settled(), base);
 }
 
 #[test]

@@ -121,4 +121,14 @@ be interrupted: an exit would lose the blocks that were taken."
           (sweep-block **finalizer-block**)
           (mapc #'sweep-full-block (take-full-blocks)))))))
 
-(pushnew 'sweep-finalizers sb-ext:*after-gc-hooks*)
+;;; After garbage collections
+
+(sb-ext:defglobal **gc-functions** '(sweep-finalizers))
+
+(defun call-gc-functions ()
+  "Call what is to be called after a garbage collection. SBCL has a handler round its hooks, which takes all
+conditions for faults of theirs: that of a C-c or a timeout that comes meanwhile would be lost."
+  (let ((sb-kernel:*handler-clusters* (rest sb-kernel:*handler-clusters*)))
+    (mapc #'funcall **gc-functions**)))
+
+(pushnew 'call-gc-functions sb-ext:*after-gc-hooks*)

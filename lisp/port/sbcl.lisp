@@ -185,7 +185,7 @@
   (sweep-finalizers))
 
 (defun add-gc-hook (function)
-  (pushnew function sb-ext:*after-gc-hooks*))
+  (pushnew function **gc-functions**))
 
 ;;; A lambda list and a docstring belong to code, which closures share. Where SBCL has its interpreter,
 ;;; its functions have both for themselves, and can be told what to do when they are called.

@@ -35,3 +35,30 @@
       (let ((output (with-standard-io-syntax
                       (apply #'in-new-lisp folder (mapcar #'prin1-to-string *first-use*)))))
         (is-true (search "(:RESULTS NIL 1)" output) "~A" output)))))
+
+(defparameter *failing-first-use*
+  '((defpackage "PYRITE/TEST" (:use "CL"))
+    (setf pyrite:*python-executable-path* "/nonexistent/bin/python3")
+    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
+           (threads (loop repeat 16
+                          collect (bt:make-thread
+                                   (lambda ()
+                                     (bt:with-lock-held (lock) (incf waiting))
+                                     (loop until go-on)
+                                     (handler-case (pyrite:pycall "len" "abc")
+                                       (error (condition) (princ-to-string condition))))))))
+      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
+      (setf go-on t)
+      (let ((reports (remove-duplicates (mapcar (function bt:join-thread) threads) :test (function equal))))
+        (print (list :reports (length reports) (and (search "/nonexistent/bin/python3" (first reports)) t)
+                     (pyrite:python-alive-p)
+                     (progn (setf pyrite:*python-executable-path* nil)
+                            (pyrite:pycall "len" "abc")))))))
+  "Sixteen threads, which call at once when there is no Python; then there is one.")
+
+(test first-use.that-fails
+  "Each is told the same, and what they try again works."
+  (with-temporary-folder (folder)
+    (let ((output (with-standard-io-syntax
+                    (apply #'in-new-lisp folder (mapcar #'prin1-to-string *failing-first-use*)))))
+      (is-true (search "(:REPORTS 1 T NIL 3)" output) "~A" output))))

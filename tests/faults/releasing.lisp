@@ -124,6 +124,21 @@ given up; nothing else keeps it."
                       (uiop:quit 0 t)))))
   (is-true (alive-p)))
 
+(test releasing.saving
+  "Nor when an image is saved."
+  (if (eq (uiop:implementation-type) :sbcl)
+      (with-temporary-folder (folder)
+        (let* ((core (uiop:native-namestring (merge-pathnames "dropped.core" folder)))
+               (results (multiple-value-list
+                         (run-in-lisp `((pyrite:with-python-gil
+                                          (loop repeat 1000 do (pyrite:pycall "object"))
+                                          (uiop:symbol-call :sb-ext '#:gc :full t)
+                                          (loop repeat 1000 do (pyrite:pycall "object")))
+                                        (uiop:symbol-call :sb-ext '#:save-lisp-and-die ,core))))))
+          (is (eql 0 (second results)) "~A" (first results))
+          (is-true (probe-file core))))
+      (skip "Only SBCL saves images.")))
+
 (test releasing.weak-references
   "Callbacks of weak references are called, from whatever thread the object was dropped on."
   (pyexec *releasing-code*)

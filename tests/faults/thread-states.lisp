@@ -49,6 +49,32 @@ def counts(): return [len(sys._current_frames()), len(threading._active)]
       (is (eql count (pyeval "len(ends)")))))
   (is-true (alive-p)))
 
+(test thread-states.ends-quietly
+  "The system, which would tell of a thread's end that it does not understand, has nothing to say."
+  (multiple-value-bind (output code)
+      (run-in-lisp `((pyrite:pyexec ,*thread-state-code*)
+                     (let ((over nil))
+                       (bt:make-thread (lambda () (loop until over do (trivial-garbage:gc :full t) (sleep 0.01))))
+                       (dotimes (i 20)
+                         (mapc #'bt:join-thread
+                               (loop repeat 10
+                                     collect (bt:make-thread
+                                              (lambda ()
+                                                (pyrite:pycall "keep" (lambda (id) (pyrite:pycall "abs" id)))
+                                                (loop repeat 5 do (pyrite:pycall "count")))))))
+                       (setf over t))
+                     (format t "~&ends ~D~%" (loop for count = (pyrite:pyeval "len(ends)")
+                                                   repeat 200
+                                                   until (= count 200)
+                                                   do (sleep 0.05)
+                                                   finally (return count)))
+                     (finish-output)
+                     (uiop:quit 0)))
+    (is (eql 0 code))
+    (is-true (search "ends 200" output) "~A" output)
+    (dolist (complaint '("non-lisp" "CORRUPTION" "fatal" "Fatal" "warning" "WARNING" "exception" "Exception"))
+      (is-false (search complaint output) "~A" output))))
+
 (test thread-states.many
   "A thousand short threads leave no thread state behind, and Python's list of threads does not grow with them."
   (pyexec *thread-state-code*)

@@ -329,6 +329,27 @@ seen = []\")")
          "(interrupted (pyrite:pycall \"lambda f: f()\" (lambda () (loop))))"
          "(interrupted (pyrite:pycall \"lambda f: f()\" (lambda () (pyrite:pycall \"spin\"))))"))
 
+(test interrupts.c-c-while-others-call
+  "It is the main thread's; calls of other threads go on."
+  (notes '(:interrupted t 5 :interrupted t 5)
+         "(defmacro while-another-calls (&body body)
+            `(let ((worker (sb-thread:make-thread (lambda () (pyrite:pycall \"time.sleep\" 1) 5))))
+               ,@body
+               (note (sb-thread:join-thread worker))))"
+         "(while-another-calls (interrupted (loop)))"
+         "(while-another-calls (interrupted (pyrite:pycall \"spin\")))"))
+
+(test interrupts.c-c-after-a-collection
+  "While handles of what was garbage are given back, by whatever thread has collected it."
+  (notes '(:interrupted t :timeout)
+         "(defvar *deed* nil)"
+         "(defun act () (when *deed* (funcall (shiftf *deed* nil)) (sleep 0.3)))"
+         "(pyrite/port:add-gc-hook 'act)"
+         "(note (progn (setf *deed* #'interrupt) (sb-ext:gc) :missed))"
+         "(note (alive-p))"
+         "(note (handler-case (sb-ext:with-timeout 0.1 (setf *deed* (lambda ())) (sb-ext:gc) :missed)
+                  (sb-ext:timeout () :timeout)))"))
+
 (test interrupts.c-c-in-c
   "The interrupt comes when the computation is over."
   (notes '(:interrupted t)
@@ -381,19 +402,29 @@ seen = []\")")
          "(note (pyrite:pyexec \"raise KeyboardInterrupt\"))"
          "(interrupted (pyrite:pycall \"spin\"))"))
 
-(test interrupts.signals-of-the-host-s
-  "Fault handlers and the like do not take what Lisp depends on."
-  (notes '(nil t t)
+(defun notes-the-host-s-conditions ()
+  "Checks that a new process, in which fault handlers are set, has the conditions of Lisp."
+  (notes '(nil t t t t 45)
          "(pyrite:pyexec \"import faulthandler, warnings
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     faulthandler.enable()
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-    signal.signal(signal.SIGSEGV, signal.SIG_DFL)\")"
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    signal.signal(signal.SIGFPE, signal.SIG_DFL)\")"
          "(note (pyrite:pyeval \"faulthandler.is_enabled()\"))"
          "(let* ((over nil)
                  (thread (sb-thread:make-thread (lambda () (loop until over collect (make-list 100) do (sleep 0.001))))))
             (note (dotimes (i 20 t) (sb-ext:gc :full t)))
             (setf over t)
             (sb-thread:join-thread thread))"
-         "(note (handler-case (labels ((f (x) (1+ (f x)))) (f 1)) (storage-condition () t)))"))
+         "(note (handler-case (labels ((f (x) (1+ (f x)))) (f 1)) (storage-condition () t)))"
+         "(note (handler-case (list (cffi:mem-ref (cffi:make-pointer 8) :int)) (sb-sys:memory-fault-error () t)))"
+         "(note (handler-case (list (/ 1d0 (- 1d0 (pyrite:pyeval \"1.0\")))) (division-by-zero () t)))"
+         "(note (pyrite:pyeval \"sum(range(10))\"))"))
+
+(test interrupts.signals-of-the-host-s
+  "Fault handlers and the like do not take what Lisp depends on, whether code or the environment asks for them."
+  (notes-the-host-s-conditions)
+  (with-environment (("PYTHONFAULTHANDLER" "1"))
+    (notes-the-host-s-conditions)))

@@ -141,13 +141,18 @@
     (lambda () (trivial-garbage:weak-pointer-value weak))))
 
 (test stats.a-callback-stored-by-a-cycle-leaks
-  "Cycles through both sides are not found; through a weak reference there is none."
-  (pyexec "class Node: pass")
-  (leaks (:handles 50 :lent-functions 50 :objects 100)
-    (dotimes (i 50)
-      (let ((node (with-remote-objects (pycall "Node"))))
-        (setf (pyslot-value node "callback") (lambda () node)))))
-  (leaks ()
-    (dotimes (i 50)
-      (let ((node (with-remote-objects (pycall "Node"))))
-        (setf (pyslot-value node "callback") (weak-reader node))))))
+  "Cycles through both sides are not found, each of them; through a weak reference there is none, and one that is
+broken by hand is none any more."
+  (pyexec "class Node: pass
+class Slotted: __slots__ = ('callback', '__weakref__')")
+  (flet ((cycle (class reader)
+           (let ((node (with-remote-objects (pycall class))))
+             (setf (pyslot-value node "callback") (funcall reader node))
+             node)))
+    (leaks (:handles 1000 :lent-functions 1000 :objects 2000)
+      (dotimes (i 1000) (cycle "Slotted" #'constantly)))
+    (leaks ()
+      (dotimes (i 1000) (cycle "Node" #'weak-reader)))
+    (leaks ()
+      (dotimes (i 1000)
+        (setf (pyslot-value (cycle "Node" #'constantly) "callback") +py-none+)))))
