@@ -160,6 +160,7 @@
                (:file "callbacks-threads")
                (:file "streams")
                (:file "interrupts")
+               (:file "thread-interrupts")
                (:file "docs")
                (:file "reference")
                (:file "hygiene"))

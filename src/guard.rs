@@ -15,7 +15,7 @@ use crate::api::python;
 use crate::fault::{Fault, Record};
 use crate::fpenv::FpEnv;
 use crate::signals::Forward;
-use crate::{interp, interrupt, loan, output, release, thread};
+use crate::{interp, interrupt, loan, output, release, signals, thread};
 
 /// Run `body` attached to Python; every way out of it becomes a status.
 #[inline]
@@ -86,6 +86,9 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();
+    if thread.is_to_look_at_signals() {
+        signals::vital::keep();
+    }
     forward.run();
     status
 }

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 pub(crate) mod child;
 pub(crate) mod held;
 pub(crate) mod mask;
+pub(crate) mod vital;
 
 /// What is done at `signal` now.
 fn action(signal: i32) -> Option<libc::sigaction> {
@@ -123,6 +124,7 @@ pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
+    vital::note(&handlers.actions);
     KEPT.store(true, Relaxed);
     Ok(())
 }

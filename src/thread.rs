@@ -60,6 +60,8 @@ pub(crate) struct Thread {
     ending: Cell<bool>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
+    /// How many entries of the thread were over since the host's signals were looked at.
+    unseen: Cell<u8>,
     /// The last failure.
     record: RefCell<Record>,
 }
@@ -124,6 +126,7 @@ fn register() -> *const Thread {
         mask: Cell::new(None),
         ending: Cell::new(false),
         paying: Cell::new(false),
+        unseen: Cell::new(0),
         record: RefCell::default(),
     }));
     // SAFETY: the key exists; the value is what its destructor expects.
@@ -276,6 +279,18 @@ impl Thread {
     #[inline]
     pub(crate) fn end(&self, outer: Option<FpEnv>) {
         self.host_env.set(outer);
+    }
+
+    /// Note that C code may be loaded that takes signals of the host's.
+    pub(crate) fn suspect_signals(&self) {
+        self.unseen.set(u8::MAX);
+    }
+
+    /// Note that an entry is over; whether the host's signals are to be looked at.
+    #[inline]
+    pub(crate) fn is_to_look_at_signals(&self) -> bool {
+        self.unseen.set(self.unseen.get().wrapping_add(1));
+        self.unseen.get() == 0
     }
 
     /// How many entries of this thread, and functions of the host's that these called, run.

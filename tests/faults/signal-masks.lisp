@@ -100,6 +100,25 @@ with warnings.catch_warnings():
   (is (<= 3 (collections-while (lambda () (pyeval "time.sleep(1)")))))
   (is-true (alive-p)))
 
+(test signal-masks.taken-by-c-code
+  "Handlers that C code has installed without asking Python are the host's again when a module was loaded, and else
+soon: garbage is collected, and memory faults are conditions."
+  (pyexec *mask-code*)
+  (define-python "import ctypes"
+                 "c = ctypes.CDLL(None)"
+                 "def take():"
+                 "    for number in (4, 5, 7, 8, 11, 12): c.signal(number, ctypes.c_void_p(1))")
+  (flet ((as-ever-p ()
+           (and (<= 3 (collections-while (lambda () (pyeval "time.sleep(1)"))))
+                (or (not (eq (uiop:implementation-type) :sbcl))
+                    (typep (signalled (princ-to-string (cffi:mem-ref (cffi:make-pointer 8) :int))) 'error)))))
+    (pyexec "take()")
+    (is-true (as-ever-p))
+    (pycall "take")
+    (dotimes (i 256) (pycall "int" 1))
+    (is-true (as-ever-p)))
+  (is-true (alive-p)))
+
 (test signal-masks.waiting
   "Sleeping and selecting last as long as they should while garbage is collected."
   (pyexec *mask-code*)

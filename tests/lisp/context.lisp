@@ -231,7 +231,8 @@ Exception, and the payload."
         (push (signalled (with-pycontext (nil failing) 5)) conditions)
         (push (signalled (block nil (with-pycontext (nil failing) (return 5)))) conditions)
         (push (signalled (with-pycontext (nil closed) 5)) conditions))
-      (is (= (held-objects) (+ before (length conditions)))))
+      ;; Fewer, if what was garbage before was collected meanwhile.
+      (is (<= (held-objects) (+ before (length conditions)))))
     (holds-nothing-new
       (dotimes (i 50)
         (with-pycontext (nil manager) 5)

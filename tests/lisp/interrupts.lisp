@@ -1,8 +1,8 @@
-;;;; Interrupts and limits of time. C-c is tested in processes of their own, which send it to themselves.
+;;;; C-c and limits of time. C-c is tested in processes of their own, which send it to themselves.
 
 (in-package #:pyrite/test)
 
-(def-suite interrupts :in pyrite :description "C-c, limits of time, interrupts of threads.")
+(def-suite interrupts :in pyrite :description "C-c, limits of time.")
 (in-suite interrupts)
 
 (defun define-endless-functions ()
@@ -103,157 +103,6 @@
     (is (<= (live-loans) (+ before 6))))
   (is-true (alive-p)))
 
-;;; Interrupts by other threads, which wait for Python
-
-(defun interrupt-storm (count function)
-  "Call FUNCTION over and over in a thread, which is interrupted COUNT times by an exit; how often it came."
-  (let* ((over nil) (exits 0)
-         (thread (bt:make-thread
-                  (lambda ()
-                    (loop until over
-                          do (catch 'out (funcall function)))))))
-    (sleep 0.1)
-    (dotimes (i count)
-      (sleep (random 0.005))
-      (bt:interrupt-thread thread (lambda ()
-                                    (incf exits)
-                                    ;; It may come between two rounds.
-                                    (ignore-errors (throw 'out nil))))
-      ;; One at a time: implementations do not nest them deeply.
-      (loop until (> exits i) do (sleep 0.0005)))
-    (setf over t)
-    (bt:join-thread thread)
-    exits))
-
-(defmacro loses-nothing (count &body body)
-  "Two checks: COUNT exits from BODY by interrupts leave no objects of Python's behind, but for a few that
-the garbage collector may take for alive."
-  `(let ((before (held-after-collection 0)))
-     (is (eql ,count (interrupt-storm ,count (lambda () ,@body))))
-     (is (<= (held-after-collection (+ before 5)) (+ before 5)))))
-
-(defun held-after-collection (expected)
-  "How many Python objects Lisp holds that are not garbage: no more than EXPECTED, which is waited for a
-while, since finalizers run some time."
-  (loop repeat 20
-        for held = (progn (trivial-garbage:gc :full t) (held-objects))
-        until (<= held expected)
-        do (sleep 0.05)
-        finally (return held)))
-
-(test interrupts.lose-no-result
-  "A result that is there when an interrupt comes belongs to somebody."
-  (if (eq (uiop:implementation-type) :sbcl)
-      (progn
-        (define-python "import time"
-                       "def slow():" "    time.sleep(0.002)" "    return object()"
-                       "def fail():" "    time.sleep(0.002)" "    raise ValueError(object())")
-        (loses-nothing 300 (pycall "slow"))
-        (loses-nothing 300 (chain (slow) __class__ __class__))
-        (loses-nothing 300 (signalled (pycall "fail")))
-        (loses-nothing 300 (pyeval "[slow(), " #(1 2) "]"))
-        (loses-nothing 300 (do-pyiterable (item (pyeval "[object() for i in range(10)]")) item))
-        (loses-nothing 200 (with-pycontext (nil (pycall "contextlib:nullcontext" 5)) (pycall "slow")))
-        (loses-nothing 200 (signalled (pycall (format nil "new_name_~D" (random 100000)))))
-        (loses-nothing 200 (with-python-gil (pycall "slow")))
-        (is-true (alive-p)))
-      (skip "Interrupts of threads are tested in SBCL only.")))
-
-(defun in-interrupted-thread (function interruption)
-  "What FUNCTION returns, or the condition that it signals, in a thread that calls INTERRUPTION meanwhile."
-  (let* ((outcome :ended)
-         (thread (bt:make-thread (lambda () (setf outcome (catch 'out (handler-case (funcall function)
-                                                                        (error (condition) condition))))))))
-    (loop until (eql 1 (pyvalue "running")) do (sleep 0.01))
-    (pyexec "running = 0")
-    (funcall interruption thread)
-    (ignore-errors (bt:join-thread thread))
-    outcome))
-
-(defun define-interrupted-functions ()
-  (define-python
-    "cleaned, running = 0, 0"
-    "def spin():"
-    "    global cleaned, running"
-    "    try:"
-    ;; Python takes the jump to a beginning of the clause for one from before it.
-    "        x, running = 0, 1"
-    "        while True: x += 1"
-    "    finally: cleaned += 1"
-    "def stubborn(times):"
-    "    for i in range(times):"
-    "        try: spin()"
-    "        except KeyboardInterrupt: pass"
-    "    return times"
-    "def through(f):"
-    "    global cleaned"
-    "    try: return f()"
-    "    finally: cleaned += 1"))
-
-(defmacro interrupts-python (expected cleaned form &body interruption)
-  "Three checks: in a thread that INTERRUPTION, in which THREAD is that, interrupts, FORM gives EXPECTED, and
-CLEANED clauses of Python's `finally` are executed; the next call works."
-  `(progn
-     (define-interrupted-functions)
-     (is (equal ,expected (in-interrupted-thread (lambda () ,form) (lambda (thread) ,@interruption))))
-     (is (eql ,cleaned (pyvalue "cleaned")))
-     (is-true (alive-p))))
-
-(test interrupts.of-threads
-  "Exits, destruction, functions that return, in Python and in Lisp that Python called."
-  (interrupts-python :interrupted 1 (pycall "spin")
-    (bt:interrupt-thread thread (lambda () (throw 'out :interrupted))))
-  (interrupts-python :ended 1 (pycall "spin")
-    (bt:destroy-thread thread))
-  (interrupts-python 'py-keyboard-interrupt 1 (type-of (signalled (pycall "spin")))
-    (bt:interrupt-thread thread (lambda ())))
-  (interrupts-python '(:seen 1) 1 (let ((seen nil))
-                                    (declare (special seen))
-                                    (list (progn (pycall "stubborn" 1) seen) (pycall "int" 1)))
-    (bt:interrupt-thread thread (lambda ()
-                                  (declare (special seen))
-                                  (setf seen :seen))))
-  (interrupts-python 'simple-error 2 (type-of (signalled (pycall "through" (lambda () (pycall "spin")))))
-    (bt:interrupt-thread thread (lambda () (error "interrupted"))))
-  (interrupts-python 5 1 (pycall "through" (lambda ()
-                                             (pyexec "running = 1")
-                                             (let ((leave nil))
-                                               (declare (special leave))
-                                               (loop until leave do (sleep 0.01)))
-                                             5))
-    (bt:interrupt-thread thread (lambda ()
-                                  (declare (special leave))
-                                  (setf leave t)))))
-
-(test interrupts.of-threads-again
-  "Python code that has caught the exception of one gets another by the next."
-  (interrupts-python 3 3 (pycall "stubborn" 3)
-    (dotimes (i 3)
-      (bt:interrupt-thread thread (lambda ()))
-      (when (< i 2)
-        (loop until (eql 1 (pyvalue "running")) do (sleep 0.01))
-        (pyexec "running = 0")))))
-
-(test interrupts.host-timeouts
-  (define-interrupted-functions)
-  (dolist (function (list (lambda () (pycall "spin"))
-                          (lambda () (pycall "through" (lambda () (pycall "spin"))))
-                          (lambda () (pycall "through" (lambda () (loop (sleep 0.01)))))))
-    (is (eq :timeout (handler-case (bt:with-timeout (0.2) (funcall function))
-                       (bt:timeout () :timeout))))
-    (is-true (alive-p)))
-  (is (eql 4 (pyvalue "cleaned"))))
-
-(test interrupts.of-sleeping-threads
-  "In threads that did not start Python, sleeping comes to its own end first."
-  (let* ((reached nil)
-         (thread (bt:make-thread (lambda () (pycall "time:sleep" 0.5) (setf reached t)))))
-    (sleep 0.2)
-    (bt:destroy-thread thread)
-    (ignore-errors (bt:join-thread thread))
-    (is-false reached)
-    (is-true (alive-p))))
-
 ;;; C-c
 
 (defparameter *interrupted-program*
@@ -306,21 +155,6 @@ seen = []\")")
          "(interrupted (pyrite:pycall \"wait\"))"
          "(interrupted (pyrite:pycall \"lambda: asyncio.run(sleep())\"))"
          "(interrupted (pyrite:pycall \"caught\"))"))
-
-;; The thread that started Python is woken.
-(test interrupts.of-the-main-thread
-  (notes '(:interrupted t :interrupted t (:timeout) t)
-         "(defun other (seconds)
-            (let ((thread sb-thread:*current-thread*))
-              (sb-thread:make-thread (lambda ()
-                                       (sleep seconds)
-                                       (sb-thread:interrupt-thread thread #'interrupt-here)))))"
-         "(defun interrupt-here () (error 'sb-sys:interactive-interrupt))"
-         "(other 0.1)" "(note (pyrite:pycall \"time.sleep\" 30))" "(note (alive-p))"
-         "(other 0.1)" "(note (pyrite:pycall \"wait\"))" "(note (alive-p))"
-         "(note (handler-case (sb-ext:with-timeout 0.1 (pyrite:pycall \"time.sleep\" 30))
-                  (sb-ext:timeout () '(:timeout))))"
-         "(note (alive-p))"))
 
 (test interrupts.c-c-in-lisp
   (notes '(:interrupted t :interrupted t :interrupted t :interrupted t)
