@@ -6,7 +6,7 @@
 (in-suite faults/processes)
 
 (define-python
-  "import concurrent.futures, math, multiprocessing, os, signal, subprocess, sys, time"
+  "import concurrent.futures, ctypes, math, multiprocessing, os, signal, subprocess, sys, time"
   "def executable():"
   "    return os.path.basename(os.readlink('/proc/self/exe'))"
   "def pool(method):"

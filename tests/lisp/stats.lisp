@@ -41,7 +41,8 @@
     (pyexec "stats_kept = []")
     (pycall "stats_kept.append" (lambda () 1))
     (pyexec "stats_kept.clear()")
-    (is (= (getf before :lent-functions) (stat :lent-functions)))))
+    ;; Fewer, if what was garbage before was collected meanwhile.
+    (is (>= (getf before :lent-functions) (stat :lent-functions)))))
 
 (defun counted-in-a-thread ()
   "How many threads there are more in a new thread that calls Python than before it."
