@@ -170,7 +170,7 @@ for a while, since the code that they run may go with the process's end before t
   (let ((workers (with-workers (copy-list **workers**)))
         (deadline (+ (get-internal-real-time) (* 2 internal-time-units-per-second))))
     (dismiss-workers)
-    (dolist (worker workers)
+    (dolist (worker (remove (bt:current-thread) workers))
       (await-end worker deadline))))
 
 (pyrite/port:add-exit-hook 'dismiss-workers-at-exit)

@@ -154,6 +154,25 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
     (is-false reached)
     (is-true (alive-p))))
 
+;; A signal to the process is taken by a thread that is not in Python.
+(test thread-interrupts.sigterm
+  (if (eq (uiop:implementation-type) :sbcl)
+      (multiple-value-bind (output code)
+          (run-in-lisp '((pyrite:pyexec "import atexit, os, signal, threading, time
+atexit.register(lambda: print('python ended', flush=True))
+def spin():
+    try:
+        print('begun', flush=True)
+        while True: pass
+    finally: print('cleaned', flush=True)
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()")
+                         (push (lambda () (format t "lisp ended~%") (finish-output)) sb-ext:*exit-hooks*)
+                         (pyrite:pycall "spin")))
+        (is (eql 0 code))
+        (dolist (text '("begun" "lisp ended" "python ended"))
+          (is (search text output))))
+      (skip "Only SBCL has a handler for SIGTERM.")))
+
 ;; The thread that started Python is woken.
 (test thread-interrupts.main-thread
   (notes '(:interrupted t :interrupted t (:timeout) t)
