@@ -267,13 +267,9 @@ pub(crate) fn remove_thread(thread: NonNull<Thread>) {
 
 /// Whether an entry runs on another thread than this one.
 pub(crate) fn is_another_inside() -> bool {
-    is_inside(Some(NonNull::from(thread::current())))
-}
-
-/// Whether an entry runs, not counting those of the thread `but`.
-fn is_inside(but: Option<NonNull<Thread>>) -> bool {
+    let here = NonNull::from(thread::current());
     let state = state();
-    let mut others = state.threads.iter().filter(|listed| Some(listed.0) != but);
+    let mut others = state.threads.iter().filter(|listed| listed.0 != here);
     others.any(|listed| listed.thread().interruption.is_inside())
 }
 

@@ -28,7 +28,7 @@ fn start() -> &'static Host {
 
 fn start_without_handler() -> &'static Host {
     let host = loaded();
-    let status = host.start_with(&host.interpreter.executable, PYR_KEEP_SIGNALS);
+    let status = host.start_with(&host.interpreter.executable, PYR_KEEP_SIGNALS, libc::SIGURG);
     assert_eq!(status, PYR_OK, "{:?}", host.error(true));
     host.exec(
         "import time, sys\n\
@@ -104,6 +104,56 @@ fn a_signal_ends_code_of_another_thread() {
             assert_eq!(host.eval("1 + 1").expect("a number"), int(2));
         });
     });
+    assert_eq!(CALLS.load(SeqCst), 1);
+    alive(host);
+}
+
+fn the_host_s_signal_for_interrupts_ends_python_code() {
+    // SAFETY: the handler is safe to call at any time. Python is not started before it is there.
+    unsafe { libc::signal(libc::SIGURG, on_interrupt as *const () as usize) };
+    let host = start();
+    host.exec(
+        "def stubborn():\n    for i in range(3):\n        try: spin()\n        except KeyboardInterrupt: pass\n    return i",
+    )
+    .expect("a function");
+    let interrupt_soon = |times| {
+        // SAFETY: as above.
+        let here = unsafe { libc::pthread_self() };
+        std::thread::spawn(move || {
+            for _ in 0..times {
+                std::thread::sleep(Duration::from_millis(100));
+                // SAFETY: the thread is in Python until the last comes.
+                unsafe { libc::pthread_kill(here, libc::SIGURG) };
+            }
+        });
+    };
+    for (code, calls) in [("spin()", 1), ("time.sleep(30)", 2)] {
+        interrupt_soon(1);
+        is_interrupted(ends_early(|| host.eval(code)));
+        assert_eq!(CALLS.load(SeqCst), calls);
+        alive(host);
+    }
+    // Who catches the exception gets another one; the host hears of them once Python is through.
+    interrupt_soon(3);
+    assert_eq!(ends_early(|| host.eval("stubborn()")).expect("a number"), int(2));
+    assert_eq!(CALLS.load(SeqCst), 3);
+    alive(host);
+}
+
+fn signals_to_the_process_wait_where_nobody_can_take_them() {
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGALRM, on_interrupt as *const () as usize) };
+    let host = start();
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_millis(50));
+        // SAFETY: the signal is handled.
+        unsafe { libc::kill(libc::getpid(), libc::SIGALRM) };
+    });
+    host.eval("time.sleep(0.3)").expect("it sleeps its time");
+    let start = Instant::now();
+    while CALLS.load(SeqCst) == 0 && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(CALLS.load(SeqCst), 1);
     alive(host);
 }
@@ -326,6 +376,8 @@ macro_rules! in_children {
 in_children! {
     ends_by_a_signal: a_signal_ends_python_code;
     ends_by_a_signal_elsewhere: a_signal_ends_code_of_another_thread;
+    ends_by_the_host_s_signal: the_host_s_signal_for_interrupts_ends_python_code;
+    waits_for_who_can_take_it: signals_to_the_process_wait_where_nobody_can_take_them;
     gives_results: a_result_that_is_there_is_given;
     interrupts_once: each_signal_is_one_interrupt;
     fails_without_a_handler: without_a_handler_of_the_host_s_the_call_fails;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::{Python, ffi};
 
-use super::{BY_LIMIT, Listed, PATIENCE, State, interp, is_inside, signals, state};
+use super::{BY_LIMIT, Listed, PATIENCE, State, interp, signals, state};
 use crate::abi::PYR_START_FAILED;
 use crate::bridge;
 use crate::fault::Record;
@@ -94,7 +94,7 @@ fn run(pipe: i32) {
             }
             state().wake_sleepers();
         }
-        if !signals::held::pass_over(!is_inside(None)) {
+        if !signals::held::pass_over(|| state().is_any_in_python()) {
             patience = Some(patience.unwrap_or(PAUSE).min(PAUSE));
         }
         wait(pipe, patience);
@@ -120,6 +120,12 @@ impl State {
             next
         };
         (patience, deliver)
+    }
+
+    /// Whether Python runs on a thread of the host's.
+    fn is_any_in_python(&self) -> bool {
+        let mut threads = self.threads.iter().map(Listed::thread);
+        threads.any(|thread| thread.interruption.is_in_python())
     }
 
     /// Have those that sleep in the kernel look for what they were told. Only Python's main thread does so.

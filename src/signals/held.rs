@@ -40,16 +40,16 @@ pub(crate) fn hand_over(set: mask::Set) {
     HANDED_OVER.fetch_or(set, Relaxed);
 }
 
-/// Send what was handed over to a thread of the host's that waits for questions, or to the process if `anybody`
-/// can take it; false when some of it has to wait.
-pub(crate) fn pass_over(anybody: bool) -> bool {
+/// Send what was handed over to a thread of the host's that waits for questions, or to the process unless Python
+/// `runs`; false when some of it has to wait.
+pub(crate) fn pass_over(runs: impl Fn() -> bool) -> bool {
     let set = HANDED_OVER.swap(0, Relaxed);
-    for signal in mask::signals(set) {
-        if anybody {
+    for signal in mask::signals(set).filter(|&signal| !dispatch::signal(signal)) {
+        if runs() {
+            hand_over(mask::bit(signal));
+        } else {
             // SAFETY: a handler is installed.
             unsafe { libc::kill(libc::getpid(), signal) };
-        } else if !dispatch::signal(signal) {
-            hand_over(mask::bit(signal));
         }
     }
     HANDED_OVER.load(Relaxed) == 0

@@ -90,11 +90,11 @@ impl Host {
 
     /// `pyr_start` as `executable`.
     pub fn start_as(&self, executable: &Path) -> pyr_status {
-        self.start_with(executable, 0)
+        self.start_with(executable, 0, 0)
     }
 
-    /// `pyr_start` as `executable`, with `flags`.
-    pub fn start_with(&self, executable: &Path, flags: u32) -> pyr_status {
+    /// `pyr_start` as `executable`, with `flags`, for a host that interrupts its threads by `interrupt_signal`.
+    pub fn start_with(&self, executable: &Path, flags: u32, interrupt_signal: i32) -> pyr_status {
         use std::os::unix::ffi::OsStrExt;
         let executable = executable.as_os_str().as_bytes();
         // SAFETY: all zero are the options that ask for nothing.
@@ -103,6 +103,7 @@ impl Host {
         options.executable = executable.as_ptr();
         options.executable_length = executable.len();
         options.flags = flags;
+        options.interrupt_signal = interrupt_signal as u32;
         // SAFETY: the options and the path live until the call returns.
         unsafe { (self.api.pyr_start)(&raw const options) }
     }
