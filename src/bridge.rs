@@ -2,14 +2,13 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{Bound, ffi, intern};
 
 use crate::fault::{Fault, own};
-use crate::{ending, kind, loan, output};
+use crate::{ending, kind, loan, output, thread};
 
 const SOURCE: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("bridge.py"), "\0").as_bytes()) {
     Ok(source) => source,
@@ -184,34 +183,13 @@ pub(crate) fn call<'py>(
 /// be one of too deep a recursion.
 const ROOM: i32 = 100;
 
-/// How many calls are in that room, and what the limit is meanwhile.
-static IN_ROOM: AtomicU32 = AtomicU32::new(0);
-static LIMIT: AtomicI32 = AtomicI32::new(0);
-
 /// [`call`] where Python has come to its recursion limit, too: for functions that answer for exceptions.
 pub(crate) fn call_in_room<'py>(
     py: Python<'py>,
     function: &str,
     arguments: impl pyo3::call::PyCallArgs<'py>,
 ) -> Result<Bound<'py, PyAny>, Fault> {
-    if IN_ROOM.fetch_add(1, Ordering::Relaxed) == 0 {
-        // SAFETY: attached, as in all of this: other threads count themselves in and out, too.
-        unsafe {
-            LIMIT.store(ffi::Py_GetRecursionLimit() + ROOM, Ordering::Relaxed);
-            ffi::Py_SetRecursionLimit(LIMIT.load(Ordering::Relaxed));
-        }
-    }
-    let given = call(py, function, arguments);
-    if IN_ROOM.fetch_sub(1, Ordering::Relaxed) == 1 {
-        let limit = LIMIT.load(Ordering::Relaxed);
-        // SAFETY: as above. Python code may have set another limit, which is its own then.
-        unsafe {
-            if ffi::Py_GetRecursionLimit() == limit {
-                ffi::Py_SetRecursionLimit(limit - ROOM);
-            }
-        }
-    }
-    given
+    thread::current().with_room(ROOM, || call(py, function, arguments))
 }
 
 /// The type name, message and kind of `exception`. Never fails, and leaves no error behind.

@@ -60,6 +60,8 @@ pub(crate) struct Thread {
     ending: Cell<bool>,
     /// Whether the thread is paying debts.
     paying: Cell<bool>,
+    /// Whether it may recurse deeper than others.
+    in_room: Cell<bool>,
     /// How many entries of the thread were over since the host's signals were looked at.
     unseen: Cell<u8>,
     /// The last failure.
@@ -126,6 +128,7 @@ fn register() -> *const Thread {
         mask: Cell::new(None),
         ending: Cell::new(false),
         paying: Cell::new(false),
+        in_room: Cell::new(false),
         unseen: Cell::new(0),
         record: RefCell::default(),
     }));
@@ -188,6 +191,7 @@ impl Thread {
             self.owned.set(true);
             ATTACHED.fetch_add(1, Ordering::Relaxed);
             end::learn_key(self.state.get());
+            stack::find_depth(self.state.get());
             stack::limit_depth(self.state.get());
             if !before.is_null() {
                 self.watch();
@@ -226,6 +230,7 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe {
+            stack::find_depth(ffi::PyThreadState_Get());
             stack::limit_depth(ffi::PyThreadState_Get());
             ffi::PyEval_SaveThread()
         });
@@ -265,6 +270,13 @@ impl Thread {
     pub(crate) fn is_attached(&self) -> bool {
         let state = self.state.get();
         !state.is_null() && python::current_thread_state() == state
+    }
+
+    /// Run `body` with `levels` more for Python to recurse, also if it is inside another such. The thread is
+    /// attached.
+    pub(crate) fn with_room<T>(&self, levels: i32, body: impl FnOnce() -> T) -> T {
+        let _room = stack::Room::new(python::current_thread_state(), levels, &self.in_room);
+        body()
     }
 
     /// Note that an entry begins, from a host whose floating-point environment is `host`; what

@@ -318,3 +318,41 @@ fn a_panic_is_a_status_and_the_next_call_works() {
         .join()
         .expect("no panic");
 }
+
+/// What describes an exception may recurse further than others. It did so by a limit that is everybody's: where one
+/// thread made it less again, Python ended the process because of another that was near it.
+#[test]
+fn threads_may_recurse_as_far_as_they_can_at_once() {
+    let python = python();
+    python
+        .exec(
+            "import sys\n\
+             errors_interval = sys.getswitchinterval()\n\
+             sys.setswitchinterval(1e-6)\n\
+             class ErrorsDeep(Exception):\n    def __str__(self): return str(errors_down())\n\
+             def errors_down():\n\
+             \x20   try: return errors_down()\n\
+             \x20   except RecursionError: return [i for i in range(3)] and isinstance(3, int)\n\
+             def errors_deep():\n    raise ErrorsDeep()",
+        )
+        .expect("functions");
+    let limit = python.eval("sys.getrecursionlimit()").expect("a number");
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            scope.spawn(move || {
+                for _ in 0..if i == 0 { 2000 } else { 200 } {
+                    if i == 0 {
+                        let failure = python.call("errors_deep", &[]).expect_err("it raises");
+                        assert_eq!(failure.type_name, "ErrorsDeep");
+                    } else {
+                        assert_eq!(python.eval("errors_down()").expect("a bool"), true.into());
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(python.eval("sys.getrecursionlimit()").expect("a number"), limit);
+    python
+        .exec("sys.setswitchinterval(errors_interval)")
+        .expect("it is set");
+}

@@ -42,6 +42,7 @@ impl Thread {
         self.result.set(null_mut());
         self.answers.set(0);
         self.paying.set(false);
+        self.in_room.set(false);
         self.interruption.give_up();
     }
 
