@@ -166,7 +166,8 @@ def spin():
         while True: pass
     finally: print('cleaned', flush=True)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()")
-                         (push (lambda () (format t "lisp ended~%") (finish-output)) sb-ext:*exit-hooks*)
+                         (push (lambda () (format t "lisp ended~%") (finish-output))
+                               (symbol-value (uiop:find-symbol* '#:*exit-hooks* '#:sb-ext)))
                          (pyrite:pycall "spin")))
         (is (eql 0 code))
         (dolist (text '("begun" "lisp ended" "python ended"))
