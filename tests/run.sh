@@ -103,13 +103,14 @@ start_lisp() {
 }
 
 run_suite() {
-    local lisp=$1 suite=$2 seconds=300 skipped
+    local lisp=$1 suite=$2 seconds=300 begun=$SECONDS skipped
     [ "$lisp" != sbcl ] || seconds=120
     start_lisp "$lisp" $seconds "$suite"
     local code=$?
     skipped=$(sed -nE 's/^lisp .* ([0-9]+) skipped$/\1/p' "$output")
     # shellcheck disable=SC2046
     judge "$lisp $suite" $code 22 $(counts 'lisp .*: ([0-9]+) passed, ([0-9]+) failed') "${skipped:-0}"
+    [ $((SECONDS - begun)) -lt 10 ] || printf ' in %d s' $((SECONDS - begun))
     if [ "${skipped:-0}" -gt 0 ]; then
         printf ', %d skipped:\n' "$skipped"
         sed -n '/Skip Details/,/^lisp /{/Skip Details/d;/^lisp /d;/^ *$/d;p}' "$output"

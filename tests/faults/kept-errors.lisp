@@ -75,7 +75,8 @@ def swallow(f):
   (dotimes (i 10)
     (pycall "in_thread" (lambda () (ignore-errors (pycall "fail")) 5))
     (assert (equal '("ValueError" "heavy") (pycall "in_thread" (lambda () (pycall "fail"))))))
-  (is (<= (heavy-left 0) 10) "Of forty.")
+  ;; As above: stacks of threads that wait or have ended are looked at, too.
+  (is (<= (heavy-left 0) 25) "Of forty.")
   (is-true (alive-p)))
 
 (defun without-traceback (condition)
