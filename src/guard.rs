@@ -83,6 +83,9 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
     if let Some(left) = left {
         left.settle(thread.interruption.entries() > 1);
     }
+    if signals::vital::has_loaded(py) {
+        thread.suspect_signals();
+    }
     thread.detach(taken);
     thread.end(outer_env);
     host.restore();

@@ -16,7 +16,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, check, own};
-use crate::{bridge, source, thread};
+use crate::{bridge, source};
 
 pub(crate) use self::table::{Known, count, forget_sources, of_cell, of_text, take};
 
@@ -184,7 +184,6 @@ impl Name {
 
     #[cold]
     fn import<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Fault> {
-        thread::current().suspect_signals();
         // SAFETY: attached; the str lives as long as the name.
         own(py, unsafe { ffi::PyImport_Import(self.module) })
     }

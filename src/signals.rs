@@ -66,26 +66,23 @@ impl Handlers {
         }
     }
 
+    /// What the host does at those of `signals` that it handles.
+    fn handled<'a>(&'a self, signals: &'a [i32]) -> impl Iterator<Item = &'a (i32, libc::sigaction)> {
+        let wanted = self.actions.iter().filter(|(signal, _)| signals.contains(signal));
+        wanted.filter(|(_, action)| is_handled(action))
+    }
+
     /// The signals without which the host cannot go on, and which it handles.
     fn vital(&self) -> Vec<i32> {
-        const VITAL: [i32; 11] = [
-            libc::SIGSEGV,
-            libc::SIGBUS,
-            libc::SIGILL,
-            libc::SIGTRAP,
-            libc::SIGFPE,
-            libc::SIGUSR2,
+        const OTHERS: [i32; 5] = [
             libc::SIGURG,
             libc::SIGPIPE,
             libc::SIGPROF,
             libc::SIGALRM,
             libc::SIGPWR,
         ];
-        let handled = self.actions.iter().filter(|(_, action)| is_handled(action));
-        handled
-            .map(|(signal, _)| *signal)
-            .filter(|signal| VITAL.contains(signal))
-            .collect()
+        let handled = self.handled(&vital::SIGNALS).chain(self.handled(&OTHERS));
+        handled.map(|(signal, _)| *signal).collect()
     }
 }
 
@@ -124,7 +121,7 @@ pub(crate) fn keep(py: Python<'_>, handlers: &Handlers) -> Result<(), Fault> {
     if let Some(action) = action(libc::SIGINT) {
         PYTHON_HANDLER.store(action.sa_sigaction, Relaxed);
     }
-    vital::note(&handlers.actions);
+    vital::note(handlers);
     KEPT.store(true, Relaxed);
     Ok(())
 }

@@ -9,7 +9,7 @@ use pyo3::{Bound, ffi};
 
 use crate::abi::*;
 use crate::fault::{Fault, own};
-use crate::{array, bridge, decode, text, thread};
+use crate::{array, bridge, decode, text};
 
 /// What source is: one expression, or statements.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,6 @@ pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<
 /// Run compiled `code` in `__main__`.
 pub(crate) fn run(py: Python<'_>, code: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Fault> {
     let main = bridge::main_dict();
-    thread::current().suspect_signals();
     // SAFETY: attached; `code` is alive, and is kept so while it runs; the dictionary lives for good.
     unsafe {
         let code = Bound::from_borrowed_ptr(py, code);

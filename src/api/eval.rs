@@ -3,7 +3,7 @@
 use super::{result, slice};
 use crate::abi::*;
 use crate::source::{Kind, run_parts};
-use crate::{encode, guard};
+use crate::{encode, guard, thread};
 
 /// Evaluate an expression in `__main__`.
 ///
@@ -40,6 +40,7 @@ pub unsafe extern "C" fn pyr_exec(parts: *const pyr_value, nparts: u32) -> pyr_s
     guard::enter(|py| {
         // SAFETY: promised by the caller; NULL is refused.
         let parts = unsafe { slice(parts, nparts as usize, "the source")? };
+        thread::current().suspect_signals();
         run_parts(py, parts, Kind::Statements).map(drop)
     })
 }

@@ -6,7 +6,7 @@ use pyo3::{Bound, ffi};
 use super::{cell, check_flags, place, result};
 use crate::abi::*;
 use crate::fault::{Fault, check, own};
-use crate::{bridge, decode, encode, guard, names, text, thread};
+use crate::{bridge, decode, encode, guard, names, text};
 
 /// The attribute `name` (a `PYR_NAME` or text) of `object` (any value).
 ///
@@ -266,7 +266,6 @@ pub unsafe extern "C" fn pyr_import(
     out: *mut pyr_result,
 ) -> pyr_status {
     guard::enter(|py| {
-        thread::current().suspect_signals();
         check_flags(flags, CALL_FLAGS)?;
         // SAFETY: promised by the caller; a NULL name is refused.
         let (name, alias) = unsafe {
@@ -296,7 +295,6 @@ pub unsafe extern "C" fn pyr_import_from(
     out: *mut pyr_result,
 ) -> pyr_status {
     guard::enter(|py| {
-        thread::current().suspect_signals();
         check_flags(flags, CALL_FLAGS)?;
         // SAFETY: promised by the caller; NULL names are refused.
         let (name, module, alias) = unsafe {

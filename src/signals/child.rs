@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
-use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, mask, set_action};
+use super::{Handlers, KEPT, PYTHON_HANDLER, is_handled, mask, set_action, vital};
 use crate::bridge::Hook;
 use crate::interrupt;
 
@@ -31,24 +31,15 @@ pub(super) fn hooks(py: Python<'_>) -> PyResult<[Bound<'_, Hook>; 3]> {
     ])
 }
 
-/// The signals that are not held back: those of the thread's own faults, and those by which collectors of garbage
-/// stop threads.
-const NEVER_BLOCKED: [i32; 8] = [
-    libc::SIGSEGV,
-    libc::SIGBUS,
-    libc::SIGILL,
-    libc::SIGFPE,
-    libc::SIGTRAP,
-    libc::SIGUSR2,
-    libc::SIGPWR,
-    libc::SIGXCPU,
-];
+/// What is not held back beside the vital signals: other collectors of garbage stop threads by these.
+const OF_COLLECTORS: [i32; 2] = [libc::SIGPWR, libc::SIGXCPU];
 
 /// Have signals wait: a child that got one now would do with it as the host does. All of them, since a host that
 /// gets one may block others until it has seen to it, which undoing this here would undo.
 fn block(_py: Python<'_>) {
-    let held = NEVER_BLOCKED
+    let held = vital::SIGNALS
         .into_iter()
+        .chain(OF_COLLECTORS)
         .fold(mask::ALL, |set, signal| set & !mask::bit(signal));
     MASK.set(Some(mask::change(libc::SIG_BLOCK, held)));
 }

@@ -1,12 +1,17 @@
 //! The handlers on which memory faults and the host's collector depend. Python code cannot take these signals, but
-//! C code that calls the system can: that is found out when an entry that may have loaded such code is over, and
-//! after every 256th.
+//! C code that calls the system can: that is found out when an entry is over that has loaded modules or executed
+//! statements, and after every 256th.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
-use super::{action, is_handled, set_action};
+use pyo3::{Python, ffi};
 
-const SIGNALS: [i32; 6] = [
+use super::{Handlers, action, set_action};
+use crate::bridge;
+
+/// Those signals.
+pub(super) const SIGNALS: [i32; 6] = [
     libc::SIGBUS,
     libc::SIGFPE,
     libc::SIGILL,
@@ -18,10 +23,25 @@ const SIGNALS: [i32; 6] = [
 /// What the host does at those that it handles.
 static HOST: OnceLock<Vec<(i32, libc::sigaction)>> = OnceLock::new();
 
-/// Note what is to be kept: of `actions`, which are the host's.
-pub(super) fn note(actions: &[(i32, libc::sigaction)]) {
-    let vital = actions.iter().filter(|(signal, _)| SIGNALS.contains(signal));
-    HOST.get_or_init(|| vital.filter(|(_, action)| is_handled(action)).copied().collect());
+/// How many modules there were when [`has_loaded`] was asked last.
+static MODULES: AtomicIsize = AtomicIsize::new(0);
+
+/// Note what is to be kept of `handlers`, which are the host's.
+pub(super) fn note(handlers: &Handlers) {
+    HOST.get_or_init(|| handlers.handled(&SIGNALS).copied().collect());
+}
+
+/// Whether modules were loaded since this was asked last.
+#[inline]
+pub(crate) fn has_loaded(_py: Python<'_>) -> bool {
+    // SAFETY: attached; the dictionary lives for good.
+    let modules = unsafe { ffi::PyDict_Size(bridge::modules_dict()) };
+    // Under the GIL: nobody comes between.
+    let new = modules != MODULES.load(Relaxed);
+    if new {
+        MODULES.store(modules, Relaxed);
+    }
+    new
 }
 
 /// Put back what was taken.
