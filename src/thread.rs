@@ -191,8 +191,7 @@ impl Thread {
             self.owned.set(true);
             ATTACHED.fetch_add(1, Ordering::Relaxed);
             end::learn_key(self.state.get());
-            stack::find_depth(self.state.get());
-            stack::limit_depth(self.state.get());
+            stack::prepare(self.state.get());
             if !before.is_null() {
                 self.watch();
             }
@@ -230,8 +229,7 @@ impl Thread {
     pub(crate) fn adopt_started(&self) {
         // SAFETY: this thread just initialised Python and so is attached.
         self.state.set(unsafe {
-            stack::find_depth(ffi::PyThreadState_Get());
-            stack::limit_depth(ffi::PyThreadState_Get());
+            stack::prepare(ffi::PyThreadState_Get());
             ffi::PyEval_SaveThread()
         });
         ATTACHED.fetch_add(1, Ordering::Relaxed);

@@ -64,7 +64,7 @@ impl Thread {
             ffi::PyThreadState_Delete(ruined);
             libc::pthread_setspecific(key, state.cast());
             self.state.set(state);
-            stack::limit_depth(state);
+            stack::prepare(state);
             if self.interruption.is_main() {
                 keep_main_thread();
             }

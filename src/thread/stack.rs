@@ -1,4 +1,5 @@
-//! How deep Python's functions written in C may recurse: Python 3.12 and 3.13 allow what fits on 8 MB.
+//! How deep Python's code may recurse. Functions written in C: Python 3.12 and 3.13 allow what fits on 8 MB. All
+//! others: some of ours may go further than Python's limit.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -56,9 +57,15 @@ fn bounds() -> Option<(usize, usize)> {
     None
 }
 
+/// Prepare the calling thread, which has got `state` and is attached.
+pub(super) fn prepare(state: *mut ffi::PyThreadState) {
+    find_depth(state);
+    limit_depth(state);
+}
+
 /// Have the calling thread, whose state is `state`, not recurse deeper in Python's C code than its stack is
 /// large. It is attached.
-pub(super) fn limit_depth(state: *mut ffi::PyThreadState) {
+fn limit_depth(state: *mut ffi::PyThreadState) {
     let version = python::version();
     if !(version.starts_with("3.12.") || version.starts_with("3.13.")) {
         // Before, one number limits all recursion to little; later, Python looks at the stack itself.
@@ -135,9 +142,8 @@ unsafe fn levels_left(state: *mut ffi::PyThreadState) -> Option<*mut i32> {
 /// level; `None` where that is not known.
 static DEPTH: OnceLock<Option<(usize, i32)>> = OnceLock::new();
 
-/// Find out what a [`Room`] needs, on the thread that starts Python, whose state is `state`. It is
-/// attached.
-pub(crate) fn find_depth(state: *mut ffi::PyThreadState) {
+/// Find out what a [`Room`] needs, once, on the first thread, whose state is `state`. It is attached.
+fn find_depth(state: *mut ffi::PyThreadState) {
     // SAFETY: attached, with the state.
     DEPTH.get_or_init(|| unsafe {
         match level(state)? {
