@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3::{Bound, ffi, intern};
 
+use crate::api::numpy::{New, SetBaseObject};
 use crate::bridge;
 use crate::fault::{Fault, check, own};
 
@@ -139,20 +140,6 @@ static API: AtomicPtr<*mut c_void> = AtomicPtr::new(std::ptr::null_mut());
 const ARRAY_TYPE: usize = 2;
 const NEW: usize = 93;
 const SET_BASE_OBJECT: usize = 282;
-
-type New = unsafe extern "C" fn(
-    *mut ffi::PyTypeObject,
-    c_int,
-    *mut npy_intp,
-    c_int,
-    *mut npy_intp,
-    *mut c_void,
-    c_int,
-    c_int,
-    *mut ffi::PyObject,
-) -> *mut ffi::PyObject;
-
-type SetBaseObject = unsafe extern "C" fn(*mut PyArrayObject, *mut ffi::PyObject) -> c_int;
 
 /// The entry at `place` of numpy's table.
 fn entry(py: Python<'_>, place: usize) -> Result<*mut c_void, Fault> {

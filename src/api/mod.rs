@@ -4,6 +4,7 @@
 //! the functions of libpython that are looked up at run time, [`callbacks`] what C code calls back.
 
 pub(crate) mod callbacks;
+pub(crate) mod numpy;
 pub(crate) mod python;
 
 pub mod buffer;
