@@ -194,15 +194,7 @@ fn random_holds_and_releases_agree_with_python_s_counts() {
             random.below(live.len())
         };
         match random.below(10) {
-            _ if live.is_empty() => {
-                live.push(Held {
-                    handle: python.remote("object()").handle(),
-                    holds: 1,
-                    object: objects,
-                });
-                objects += 1;
-            }
-            0 if live.len() < 500 => {
+            number if live.is_empty() || (number == 0 && live.len() < 500) => {
                 live.push(Held {
                     handle: python.remote("object()").handle(),
                     holds: 1,
