@@ -86,6 +86,16 @@ static inline void must(pyr_status status) {
     exit(1);
 }
 
+/* How to start the Python of an executable: without more wishes. */
+static inline pyr_start_options options_for(const char *executable) {
+    pyr_start_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.executable = (const uint8_t *)executable;
+    options.executable_length = strlen(executable);
+    return options;
+}
+
 /* Start the Python whose executable the command line names. */
 static inline void start_python(int argc, char **argv) {
     pyr_start_options options;
@@ -93,10 +103,7 @@ static inline void start_python(int argc, char **argv) {
         fprintf(stderr, "usage: %s PYTHON-EXECUTABLE\n", argv[0]);
         exit(2);
     }
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.executable = (const uint8_t *)argv[1];
-    options.executable_length = strlen(argv[1]);
+    options = options_for(argv[1]);
     must(pyr_start(&options));
 }
 

@@ -154,10 +154,7 @@ int main(int argc, char **argv) {
     if (argc < 2) {
         return 2;
     }
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.executable = (const uint8_t *)argv[1];
-    options.executable_length = strlen(argv[1]);
+    options = options_for(argv[1]);
     in_child(adopt);
     in_child(finalize_ours);
     for (i = 0; i < repeated(50); i++) {

@@ -46,10 +46,7 @@ int main(int argc, char **argv) {
         printf("skipped: floating-point exceptions do not trap here\n");
         return SKIPPED;
     }
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.executable = (const uint8_t *)argv[1];
-    options.executable_length = strlen(argv[1]);
+    options = options_for(argv[1]);
     options.flags = PYR_NO_X87;
     CHECK_OK(pyr_start(&options));
     CHECK(host_traps());

@@ -113,10 +113,7 @@ int main(int argc, char **argv) {
     if (argc < 2) {
         return 2;
     }
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.executable = (const uint8_t *)argv[1];
-    options.executable_length = strlen(argv[1]);
+    options = options_for(argv[1]);
     memset(&interrupt, 0, sizeof interrupt);
     interrupt.sa_handler = handler;
     sigaction(SIGINT, &interrupt, NULL);
