@@ -24,7 +24,7 @@
 (defun take-temporary (result)
   "The taker of an object, which was asked for with +REMOTE+: a TEMPORARY, for WITH-TEMPORARIES."
   (declare (type address result))
-  (let ((temporary (make-temporary (logand (cell-word result) (1- (ash 1 62))))))
+  (let ((temporary (make-temporary (cell-handle result))))
     (push temporary *temporaries*)
     temporary))
 

@@ -21,7 +21,7 @@
     (#.+int+ (values (cell-integer cell) t))
     (#.+float+ (values (cell-real cell) t))
     (#.+ucs4+ (values (pyrite/port:string-from-memory (cell-word cell) (cell-aux cell)) t))
-    (#.+handle+ (values (make-wrapper (logand (cell-word cell) (1- (ash 1 62)))) t))
+    (#.+handle+ (values (make-wrapper (cell-handle cell)) t))
     (#.+bool+ (values (= 1 (cell-integer cell)) t))
     (#.+none+ (values +py-none+ t))
     ((#.+list+ #.+tuple+ #.+dict+) (values nil nil))

@@ -103,12 +103,13 @@
 
 ;;; Cells
 
-(declaim (inline cell-tag cell-aux cell-word cell-integer cell-real write-head write-word
+(declaim (inline cell-tag cell-aux cell-word cell-handle cell-integer cell-real write-head write-word
                  write-cell write-real))
 
 (defun cell-tag (cell) (cffi:mem-ref (pointer cell) :uint32 0))
 (defun cell-aux (cell) (cffi:mem-ref (pointer cell) :uint32 +value-aux+))
 (defun cell-word (cell) (cffi:mem-ref (pointer cell) :uint64 +value-of+))
+(defun cell-handle (cell) (logand (cell-word cell) (1- (ash 1 62))))
 (defun cell-integer (cell) (cffi:mem-ref (pointer cell) :int64 +value-of+))
 (defun cell-real (cell) (cffi:mem-ref (pointer cell) :double +value-of+))
 

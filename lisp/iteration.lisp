@@ -9,7 +9,7 @@
 (defun take-iterator (result)
   "The taker of an ITERATOR, which is given back at the latest when it is garbage."
   (declare (type address result))
-  (let* ((handle (logand (cell-word result) (1- (ash 1 62)))) (iterator (%make-iterator handle)))
+  (let* ((handle (cell-handle result)) (iterator (%make-iterator handle)))
     (release-when-garbage iterator handle %release)
     iterator))
 

@@ -36,7 +36,7 @@ where the size of the heap is not known, as in CCL.")
             do (destructuring-bind (cell . count) (pop places)
                  (loop repeat count
                        do (case (cell-tag cell)
-                            (#.+handle+ (%release (logand (cell-word cell) (1- (ash 1 62)))))
+                            (#.+handle+ (%release (cell-handle cell)))
                             ((#.+list+ #.+tuple+) (later (cell-word cell) (cell-aux cell)))
                             (#.+dict+ (later (cell-word cell) (* 2 (cell-aux cell))))
                             (#.+array+ (when (= (array-element (cell-word cell)) +object+)
