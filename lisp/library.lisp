@@ -192,11 +192,6 @@ knows that it has not."
           do (setf (symbol-value variable) (dlsym handle name)))
     (setf **process** (cffi:foreign-funcall "getpid" :int))))
 
-(defun load-library (python)
-  "Load PYTHON's libpython and libpyrite."
-  (open-libpython python)
-  (load-libpyrite))
-
 (defun forget-library ()
   "Forget the addresses: in a restarted image, nothing is loaded."
   (setf **library-path** nil)

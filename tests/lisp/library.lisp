@@ -95,7 +95,9 @@
 (defun loading-report (path)
   "What is said when libpyrite is to be loaded from PATH: the condition's type and its report."
   (with-environment (("PYRITE_LIBRARY" path))
-    (handler-case (progn (pyrite::load-library (pyrite::find-python)) nil)
+    (handler-case (progn (pyrite::open-libpython (pyrite::find-python))
+                          (pyrite::load-libpyrite)
+                          nil)
       (pyrite-error (condition) (list (type-of condition) (princ-to-string condition))))))
 
 (test library.missing
