@@ -54,20 +54,17 @@ def outcomes(): return [(case, outcome(case)) for case in cases if outcome(case)
 
 (test deep-structures.other-pythons
   "The same with each Python that is installed, in processes of their own."
-  (let ((pythons (pyenv-executables)))
-    (unless pythons (skip "There are no others."))
-    (is-for-each (python pythons)
-      (with-environment (("PYRITE_PYTHON" python))
-        (with-temporary-folder (folder)
-          (let ((output (in-new-lisp folder
-                                     (format nil "(pyrite:pyexec ~S)" *deep-code*)
-                                     "(defvar *there* nil)"
-                                     "(bt:join-thread
-                                        (bt:make-thread (lambda () (setf *there* (pyrite:pyeval \"outcomes()\")))))"
-                                     "(print (list *there* (pyrite:pyeval \"outcomes()\")
-                                                   (pyrite:pyeval \"sum(range(10))\")))")))
-            (or (search "(#() #() 45)" output)
-                (error "~A: ~A" python output))))))))
+  (is-with-each-python (python)
+    (with-temporary-folder (folder)
+      (let ((output (in-new-lisp folder
+                                 (format nil "(pyrite:pyexec ~S)" *deep-code*)
+                                 "(defvar *there* nil)"
+                                 "(bt:join-thread
+                                    (bt:make-thread (lambda () (setf *there* (pyrite:pyeval \"outcomes()\")))))"
+                                 "(print (list *there* (pyrite:pyeval \"outcomes()\")
+                                               (pyrite:pyeval \"sum(range(10))\")))")))
+        (or (search "(#() #() 45)" output)
+            (error "~A: ~A" python output))))))
 
 (defun down (n)
   "How deep Lisp and Python call each other, N at the most."

@@ -85,6 +85,14 @@
                   (<= 9 (or (parse-integer (second version) :junk-allowed t) 0)))
           collect (uiop:native-namestring (merge-pathnames "bin/python3" folder))))
 
+(defmacro is-with-each-python ((python) &body body)
+  "One check for each Python that is installed beside: BODY is true where the environment chooses it."
+  `(let ((pythons (pyenv-executables)))
+     (unless pythons (skip "There are no others."))
+     (is-for-each (,python pythons)
+       (with-environment (("PYRITE_PYTHON" ,python))
+         ,@body))))
+
 ;;; Objects
 
 (defun held-objects ()
