@@ -46,11 +46,16 @@ began.")
 (defun fail-to-pythonize (value why)
   (fail-to-encode value (format nil "is converted by PYTHONIZE, ~A" why)))
 
+(defun call-encoding (function value)
+  "CALL-CONVERSION for an argument. Python is started before, not by the call: all arguments would be encoded anew."
+  (python-start-if-not-alive)
+  (call-conversion function value))
+
 (defun pythonized (value)
   "What PYTHONIZE makes of VALUE in the end: no method is for that."
   (let ((seen (list value)))
     (loop
-      (let ((new (call-conversion #'pythonize (first seen))))
+      (let ((new (call-encoding #'pythonize (first seen))))
         (cond ((not (pythonized-p new)) (return new))
               ((member new seen :test #'eq)
                (fail-to-pythonize value "whose methods return what they began with"))

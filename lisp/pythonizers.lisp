@@ -56,11 +56,11 @@ container."
 (defun call-pythonizer (function value)
   "What FUNCTION, a Lisp function or something to be called in Python, makes of VALUE."
   (if (functionp function)
-      (call-conversion function value)
-      (call-conversion (lambda (value)
-                         (let ((*remote-objects* t))
-                           (call-python function (list (as-positional value)))))
-                       value)))
+      (call-encoding function value)
+      (call-encoding (lambda (value)
+                       (let ((*remote-objects* t))
+                         (call-python function (list (as-positional value)))))
+                     value)))
 
 (defun as-positional (value)
   "VALUE as an argument that is not taken for a keyword."

@@ -45,6 +45,25 @@ cycle = Cycle(); cycle.itself = cycle")
     (trivial-garbage:gc :full t)
     (is-true (alive-p))))
 
+(defclass counted () ((uses :initform 0 :accessor counted-uses)))
+
+(defmethod pythonize ((object counted))
+  (incf (counted-uses object)))
+
+(test restarts.conversions
+  "The call that starts Python converts its arguments once, as others do."
+  (let ((object (make-instance 'counted)) (list (list 1 2)) (uses 0))
+    (pystop)
+    (is (equal "1" (pycall "str" object)))
+    (is (eql 1 (counted-uses object)))
+    (pystop)
+    (is (equal "(2, 3)" (with-pythonizers ((integer (lambda (x) (incf uses) (setf (rest list) '()) (1+ x))))
+                          (pycall "str" list))))
+    (is (eql 2 uses))
+    (pystop)
+    (is (equal "('1',)" (with-pythonizers ((integer "str")) (pycall "str" list))))
+    (is-true (alive-p))))
+
 (test restarts.while-threads-call
   "Threads whose calls meet a stop start Python again, or find their objects stale: nothing else."
   (let* ((over nil)
