@@ -126,6 +126,7 @@ Lisps end their threads so, when they end."
                     (serve-requests server (lambda ()
                                              (or (not (server-wanted server)) (> (incf rounds) 1)))))))
     (pyrite/port:without-interrupts
+      (pyrite/port:restore-stack-guard)
       (with-server-lock (server)
         (setf (server-thread server) nil)))))
 

@@ -6,7 +6,8 @@
 ;;;;
 ;;;; A suite faults/NAME is the file tests/faults/NAME.lisp, which is loaded for it only.
 ;;;; Without a SUITE the tests are only compiled and loaded. Exits with code 22, which no crash gives,
-;;;; when something was checked, or skipped, and nothing failed. Reads PYRITE_TEST_SEED, see random.lisp.
+;;;; when something was checked, or skipped, and nothing failed. Reads PYRITE_TEST_SEED, see random.lisp, and
+;;;; PYRITE_TEST_ORDER, an integer: what shuffles the tests of the suite, which run in alphabetical order else.
 
 (defvar *exit* (lambda (code) (declare (ignore code)) nil)
   "How to leave this Lisp; set as soon as that can be said portably.")
@@ -72,11 +73,27 @@
   (when (uiop:string-prefix-p "faults/" name)
     (load (merge-pathnames (format nil "tests/~A.lisp" name) *project*))))
 
+(defun shuffled (items seed)
+  "ITEMS in the order that SEED gives, the same in every Lisp."
+  (flet ((next ()
+           ;; Knuth's linear congruential generator, whose upper half is random.
+           (ash (setf seed (mod (+ (* seed 6364136223846793005) 1442695040888963407) (expt 2 64))) -32)))
+    (mapcar #'rest (sort (mapcar (lambda (item) (cons (next) item)) items) #'< :key #'first))))
+
+(defun suite-tests (suite)
+  "The names of what is in SUITE, in an order of ours: FiveAM's is by address in some Lisps."
+  (let* ((table (call-fiveam '#:tests (call-fiveam '#:get-test suite)))
+         (names (sort (loop for name being the hash-keys of table collect name) #'string<))
+         (order (uiop:getenv "PYRITE_TEST_ORDER")))
+    (if (and order (string/= order ""))
+        (shuffled names (parse-integer order))
+        names)))
+
 (defun run-suite (name)
   "Run the suite NAME, say how it went, and return the exit code."
   (load-fault name)
   (let ((results (progv (list (uiop:find-symbol* '#:*test-dribble* :fiveam)) (list (make-broadcast-stream))
-                   (call-fiveam '#:run (find-suite name)))))
+                   (call-fiveam '#:run (suite-tests (find-suite name))))))
     (flet ((counted (class)
              (count-if (lambda (result) (typep result (uiop:find-symbol* class :fiveam))) results)))
       (let ((passed (counted '#:test-passed))
