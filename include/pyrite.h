@@ -1139,7 +1139,8 @@ typedef struct pyr_error {
 #define PYR_BYTES 14
 
 /**
- * A numpy array: `of.array`.
+ * A numpy array: `of.array`. In results it has less than 64 dimensions, each less than 2^56; other arrays
+ * are `PYR_HANDLE`.
  */
 #define PYR_ARRAY 15
 

@@ -117,7 +117,8 @@ pub const PYR_HANDLE: pyr_tag = 12;
 pub const PYR_NAME: pyr_tag = 13;
 /// Bytes: `of.bytes`, `aux` bytes.
 pub const PYR_BYTES: pyr_tag = 14;
-/// A numpy array: `of.array`.
+/// A numpy array: `of.array`. In results it has less than 64 dimensions, each less than 2^56; other arrays
+/// are `PYR_HANDLE`.
 pub const PYR_ARRAY: pyr_tag = 15;
 /// A float of single precision (numpy's float16 or float32): `of.real`. As an argument, a float.
 pub const PYR_SINGLE: pyr_tag = 16;

@@ -95,6 +95,12 @@ fn number_of(element: pyr_element) -> Option<(c_int, usize)> {
     })
 }
 
+/// Whether the hosts we know have arrays of `dimensions`: ECL's have 63 at the most, of less than 2^60, and CCL's
+/// less than 2^56. An empty array may have them.
+fn is_hosts(dimensions: &[usize]) -> bool {
+    dimensions.len() < 64 && dimensions.iter().all(|size| size >> 56 == 0)
+}
+
 /// What becomes of `object`, an ndarray.
 pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'py>, Fault> {
     let py = object.py();
@@ -105,6 +111,9 @@ pub(crate) fn from_python<'py>(object: &Bound<'py, PyAny>) -> Result<Converted<'
         (descr.type_num, descr.byteorder as u8, fields.flags)
     };
     let dimensions = ndarray::dimensions(object);
+    if !is_hosts(dimensions) {
+        return Ok(Converted::No);
+    }
     let element = element_of(number);
     let objects = matches!(number, OBJECT | TEXT);
     if dimensions.is_empty() && (objects || element.is_some()) {

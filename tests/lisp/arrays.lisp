@@ -143,6 +143,16 @@
        (equal dimensions (array-dimensions array))
        (equalp numbers (flat-numbers array))))
 
+(test arrays.from-python.no-lisps
+  "Arrays that this or another Lisp cannot make stay in Python; what was beside them is not lost."
+  (with-numpy
+    (destructuring-bind (most many long object) (pyeval "(lambda np: (np.ones((1,) * 32), np.ones((1,) * 64)
+    if np.__version__ >= '2' else np.ones((0, 1 << 57)), np.zeros((0, 1 << 56), object), object()))(__import__('numpy'))")
+      (is (arrayp most))
+      (is-for-each (value (list many long object))
+        (pyobject-wrapper-p value))
+      (is (eql 0 (pyslot-value long "size"))))))
+
 (test arrays.from-python
   "Every element type, at every rank but 0, which is below."
   (with-numpy
