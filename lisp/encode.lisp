@@ -233,7 +233,7 @@ items at first."
   (declare (type address cell) (type frame frame) (type fixnum depth) (optimize speed))
   (let ((place 0) (end 0))
     (declare (type address place end))
-    (flet ((items (tag count cells-per-item)
+    (flet ((items (tag count cells-per-item &optional dimensions)
              (declare (type (integer 1 2) cells-per-item))
              (unless (typep count '(unsigned-byte 31))
                (fail-to-encode value "has more than 2^31 items"))
@@ -241,7 +241,7 @@ items at first."
                (setf place (allocate-cells frame count)
                      end (+ place (* count +value-size+))))
              (if (eql tag +array+)
-                 (write-array value +object+ place cell frame)
+                 (write-array dimensions +object+ place cell frame)
                  (write-cell cell tag count place)))
            (item (item)
              (when (>= place end) (fail-changed value))
@@ -261,11 +261,12 @@ items at first."
          (items +list+ (length value) 1)
          (loop for item across value do (item item)))
         (array
-         (let ((count (element-count value)))
-           (items (if (vectorp value) +list+ +array+) count 1)
+         (let* ((dimensions (lent-dimensions value)) (count (reduce #'* dimensions)))
+           (declare (type (unsigned-byte 62) count))
+           (items (if (vectorp value) +list+ +array+) count 1 dimensions)
            (dotimes (i count)
              (unless (= count (the fixnum (element-count value))) (fail-changed value))
-             (item (row-major-aref value i)))
+             (item (element-at value i)))
            (unless (= count (the fixnum (element-count value))) (fail-changed value))))
         (hash-table
          (items +dict+ (hash-table-count value) 2)
@@ -341,12 +342,10 @@ items at first."
 (defun encode-array (array cell frame)
   "Write ARRAY to CELL; NIL when it is a container."
   (let ((element (array-element-number array)))
-    (cond ((eql element +bool8+)
-           (write-array array +bool8+ (copy-elements array 7 frame) cell frame)
-           t)
+    (cond ((eql element +bool8+) (copy-array array 7 +bool8+ cell frame) t)
           (element (lend-array array element cell frame) t)
           ((setf element (wider-element (array-element-type array)))
-           (write-array array element (copy-elements array element frame) cell frame)
+           (copy-array array element element cell frame)
            t)
           ;; Of any objects: a list, or an array whose elements are cells.
           (t nil))))
@@ -359,14 +358,18 @@ items at first."
   "The dimensions of ARRAY; of a vector, how many elements count."
   (if (vectorp array) (list (length array)) (array-dimensions array)))
 
-(defun write-array (array element data cell frame)
-  "Write to CELL that there is an array of ELEMENTs with the dimensions of ARRAY at the address DATA."
-  (write-cell cell +array+ 0 (describe-array array element data frame)))
+(defun element-at (array index)
+  "The element of ARRAY at the row-major INDEX, unless another thread made the array smaller meanwhile."
+  (handler-case (row-major-aref array index)
+    (error () (fail-changed array))))
 
-(defun describe-array (array element data frame)
-  "The address of a description of an array of ELEMENTs at DATA with the dimensions of ARRAY."
-  (let* ((dimensions (lent-dimensions array))
-         (description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
+(defun write-array (dimensions element data cell frame)
+  "Write to CELL that there is an array of ELEMENTs with DIMENSIONS at the address DATA."
+  (write-cell cell +array+ 0 (describe-array dimensions element data frame)))
+
+(defun describe-array (dimensions element data frame)
+  "The address of a description of an array of ELEMENTs at DATA with DIMENSIONS."
+  (let* ((description (allocate frame (+ +array-size+ (* 8 (length dimensions)))))
          (pointer (pointer description)))
     (loop for dimension in dimensions
           for offset from +array-size+ by 8
@@ -377,10 +380,13 @@ items at first."
           (cffi:mem-ref pointer :uint32 +array-element+) element)
     description))
 
-(defun copy-elements (array element frame)
-  "The address of a copy of the elements of ARRAY, integers, one by one as ELEMENTs."
-  (let* ((size (aref *element-sizes* (1- element)))
+(defun copy-array (array element told cell frame)
+  "Write ARRAY, of integers, to CELL: a copy of it one by one as ELEMENTs, of which Python is TOLD."
+  (let* ((dimensions (lent-dimensions array))
+         (count (reduce #'* dimensions))
+         (size (aref *element-sizes* (1- element)))
          (type (aref *integer-types* (- element 3)))
-         (room (allocate frame (* size (element-count array)))))
-    (dotimes (i (element-count array) room)
-      (setf (cffi:mem-ref (pointer room) type (* i size)) (row-major-aref array i)))))
+         (room (allocate frame (* size count))))
+    (dotimes (i count)
+      (setf (cffi:mem-ref (pointer room) type (* i size)) (element-at array i)))
+    (write-array dimensions told room cell frame)))

@@ -126,34 +126,38 @@ table is locked: no interrupt comes between, after which nobody would end it."
   (declare (type array array) (type fixnum element))
   (collect-loans)
   (let* ((address (write-loan +lent-array+ cell frame))
-         (bytes (* (the (integer 1 16) (aref *element-sizes* (1- element))) (element-count array)))
+         (dimensions (lent-dimensions array))
+         (size (aref *element-sizes* (1- element)))
+         (count (reduce #'* dimensions))
          (stackp (pyrite/port:on-stack-p array))
          (data (if (or stackp (not (pyrite/port:keepable-p (pyrite/port:array-storage array))))
                    (or (lend-copy-again array address frame)
-                       (lend-copy array stackp bytes address frame))
-                   (lend-memory array nil bytes address frame))))
+                       (lend-copy array stackp count size address frame))
+                   (lend-memory array nil count size address frame))))
     (setf (cffi:mem-ref (pointer address) :uint64 +loan-array+)
-          (describe-array array element data frame))))
+          (describe-array dimensions element data frame))))
 
-(defun lend-memory (array original bytes address frame)
-  "Lend ARRAY, which has BYTES, by the pyr_loan at ADDRESS. The address of its memory, which stays there."
-  (declare (type array array) (type (unsigned-byte 48) bytes))
-  (multiple-value-bind (storage start) (pyrite/port:array-storage array)
-    (declare (type fixnum start))
+(defun lend-memory (array original count size address frame)
+  "Lend ARRAY, which had COUNT elements of SIZE bytes, by the pyr_loan at ADDRESS. The address of its memory,
+which stays there."
+  (declare (type array array) (type (unsigned-byte 48) count) (type (integer 1 16) size))
+  (multiple-value-bind (storage start room) (pyrite/port:array-storage array)
+    (declare (type (unsigned-byte 48) start) (type fixnum room))
+    ;; Another thread may have adjusted it.
+    (when (> count room) (fail-changed array))
     (let ((loan (with-loans (take-out (add-loan (make-loan array storage original)) address frame))))
-      (cond ((zerop bytes) 0)
+      (cond ((zerop count) 0)
             (t
              (unless (pin storage frame)
                (with-loans (setf (loan-keeper loan) (pyrite/port:keep storage))))
-             (+ (the address (pyrite/port:vector-address storage))
-                (* start (the fixnum (floor bytes (element-count array))))))))))
+             (+ (the address (pyrite/port:vector-address storage)) (* start size)))))))
 
-(defun lend-copy (array stackp bytes address frame)
+(defun lend-copy (array stackp count size address frame)
   "Lend a copy of ARRAY, which goes back into it when the call is over. The address of its memory."
   (let* ((original (when stackp array)) (array (if stackp (copy-in-heap array) array))
-         (storage (pyrite/port:array-storage array)))
+         (storage (pyrite/port:array-storage array)) (bytes (* count size)))
     (if (pyrite/port:keepable-p storage)
-        (lend-memory array original bytes address frame)
+        (lend-memory array original count size address frame)
         (let ((loan (with-loans (take-out (add-loan (make-loan array storage original)) address frame))))
           (with-loans
             (setf (loan-copy loan) (cffi:pointer-address (cffi:foreign-alloc :uint8 :count bytes))

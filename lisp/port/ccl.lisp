@@ -97,7 +97,8 @@
             (or (code-char (ccl:%get-unsigned-long pointer (* 4 i))) (code-char #xFFFD))))))
 
 (defun array-storage (array)
-  (ccl::array-data-and-offset array))
+  (multiple-value-bind (vector start) (ccl::array-data-and-offset array)
+    (values vector start (- (length vector) start))))
 
 (defun on-stack-p (object)
   (declare (ignore object))

@@ -104,7 +104,9 @@
     (loop
       (multiple-value-bind (to offset) (array-displacement array)
         (unless to
-          (return (values (si:make-foreign-data-from-array array) start)))
+          (let ((size (array-total-size array)) (storage (si:make-foreign-data-from-array array)))
+            ;; It may have got the memory after the size, or before.
+            (return (values storage start (- (min size (array-total-size array)) start)))))
         (setf array to)
         (incf start offset)))))
 

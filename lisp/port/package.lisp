@@ -33,7 +33,7 @@
    ;; (string-from-memory ADDRESS LENGTH): a fresh simple character string of UCS-4 characters.
    #:string-from-memory
    ;; (array-storage ARRAY): what holds a specialized array's elements, for PIN, VECTOR-ADDRESS, KEEP and
-   ;; KEEPABLE-P, and the index of the first, as two values. ADJUST-ARRAY does not change it.
+   ;; KEEPABLE-P, the index of the first, and how many are there from it on. ADJUST-ARRAY does not change it.
    #:array-storage
    ;; (on-stack-p OBJECT): whether OBJECT is on the calling thread's stack and ends with its extent.
    #:on-stack-p

@@ -143,7 +143,7 @@
 (defun array-storage (array)
   (sb-kernel:with-array-data ((vector array) (start) (end))
     (declare (ignore end))
-    (values vector start)))
+    (values vector start (- (length vector) start))))
 
 (defun on-stack-p (object)
   (flet ((here-p (object)

@@ -114,6 +114,24 @@ and over."
                                                       (member (sum vector) '(500 1000 :changed)))))))))
   (is-true (alive-p)))
 
+(test changing.arrays-by-other-threads
+  "Arrays of numbers that another thread adjusts all the time: Python sees memory that there is, or there is an error."
+  (with-numpy
+    (dolist (type '(double-float (unsigned-byte 8) bit))
+      (let ((vector (make-array 10 :element-type type :adjustable t :initial-element (coerce 1 type)))
+            (array (make-array '(10 10) :element-type type :adjustable t :initial-element (coerce 1 type))))
+        (flet ((adjust (array &rest dimensions)
+                 (lambda () (adjust-array array dimensions :initial-element (coerce 1 type))))
+               (sum (array)
+                 (handler-case (pycall "numpy.sum" array :dtype "float64")
+                   (conversion-error () 0))))
+          (is-true (call-while-others (list (by-turns (adjust vector 20000) (adjust vector 10))
+                                            (by-turns (adjust array 100 200) (adjust array 10 10)))
+                                      (lambda ()
+                                        (loop repeat (scaled 1000)
+                                              always (and (<= 0 (sum vector) 20000) (<= 0 (sum array) 20000))))))))))
+  (is-true (alive-p)))
+
 (test changing.by-hashes
   "A key's __hash__ and __eq__ have Lisp change what is being passed, and collect garbage: Python gets what was there."
   (pyexec "class Key:
