@@ -8,6 +8,10 @@
 
 (def-suite pyrite :description "Everything.")
 
+;; The suites that do not run in a process need not be compiled in it. ECL's EVAL is quick, and its COMPILE is not.
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (setf *default-test-compilation-time* (if (eq (uiop:implementation-type) :ecl) :definition-time :run-time)))
+
 ;;; How much
 
 (defparameter *scale* (if (eq (uiop:implementation-type) :ecl) 1/4 1)
