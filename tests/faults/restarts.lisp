@@ -64,6 +64,19 @@ cycle = Cycle(); cycle.itself = cycle")
     (is (equal "('1',)" (with-pythonizers ((integer "str")) (pycall "str" list))))
     (is-true (alive-p))))
 
+(defclass stopper () ())
+
+(defmethod pythonize ((object stopper))
+  (pystop)
+  1)
+
+(test restarts.conversions-that-stop
+  "A call whose arguments stop Python whenever they are converted is not made."
+  (signals python-start-error (pycall "str" (make-instance 'stopper)))
+  (signals python-start-error (setf (pyvalue "x") (make-instance 'stopper)))
+  (signals python-start-error (with-pythonizers ((integer (lambda (x) (pystop) x))) (pycall "str" 1)))
+  (is-true (alive-p)))
+
 (test restarts.while-threads-call
   "Threads whose calls meet a stop start Python again, or find their objects stale: nothing else."
   (let* ((over nil)
