@@ -84,7 +84,7 @@ fn an_interrupt_of_a_thread_that_waits_for_the_gil_is_not_the_next_call_s() {
 
 fn a_question_that_an_interrupt_forestalls_leaves_no_handles() {
     let host = python();
-    host.exec("import hashlib, time; waits_text = bytes(1 << 28)")
+    host.exec("import hashlib, time; waits_text = bytes(1 << 26)")
         .expect("a module");
     let asked = function(|asked| {
         asked.release_handles();
@@ -102,7 +102,7 @@ fn a_question_that_an_interrupt_forestalls_leaves_no_handles() {
         });
         // The hash is computed without the GIL, and given to the host before Python looks for interrupts.
         let failure = host
-            .eval("[*map(waits_ask, map(hashlib.sha256, [waits_text] * 8))]")
+            .eval("[*map(waits_ask, map(hashlib.sha256, [waits_text] * 32))]")
             .expect_err("an interrupt");
         assert_eq!(failure.type_name, "KeyboardInterrupt");
         host.clear_error();
