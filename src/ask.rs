@@ -104,7 +104,11 @@ pub(crate) fn ask<'py>(
         }
     })
     .map_err(|()| PyErr::fetch(py));
-    drop(cells);
+    if answered.is_err() {
+        cells.undo();
+    } else {
+        drop(cells);
+    }
     // Python code that calls the host in a loop may not come by another entry for long.
     release::drain();
     let answered = answered?;

@@ -62,6 +62,7 @@ pub(crate) fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// The state. Not in a child, where it may be locked by a thread that is not there.
 fn state() -> MutexGuard<'static, State> {
     DESK.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -87,6 +88,10 @@ pub(crate) fn put(question: &Question) -> i32 {
 
 /// Wait up to `patience` for a question: its ticket, itself, and how many other threads wait for one.
 pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
+    if is_forked() {
+        std::thread::sleep(patience);
+        return None;
+    }
     let end = Instant::now() + patience;
     // SAFETY: may be called at any time.
     let here = unsafe { libc::pthread_self() };
@@ -119,6 +124,9 @@ pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
 
 /// The question of `ticket` is answered, or (0) not. False when it is nobody's.
 pub(crate) fn answer(ticket: u64, answered: i32) -> bool {
+    if is_forked() {
+        return false;
+    }
     let mut state = state();
     let Some(place) = state.taken.iter().position(|&taken| taken == ticket) else {
         return false;
@@ -145,6 +153,8 @@ pub(crate) fn signal(signal: i32) -> bool {
 
 /// Have all threads that wait for questions return at once.
 pub(crate) fn wake() {
-    state().wakes += 1;
-    DESK.asked.notify_all();
+    if !is_forked() {
+        state().wakes += 1;
+        DESK.asked.notify_all();
+    }
 }

@@ -65,6 +65,8 @@ const ON_STACK: usize = 8;
 pub(crate) struct Arguments {
     numbers: [MaybeUninit<pyr_value>; ON_STACK],
     memory: Option<Box<Memory>>,
+    /// The handles among them, which are the host's once it was asked.
+    handles: Vec<pyr_handle>,
 }
 
 impl Arguments {
@@ -73,6 +75,7 @@ impl Arguments {
         Self {
             numbers: [MaybeUninit::uninit(); ON_STACK],
             memory: None,
+            handles: Vec::new(),
         }
     }
 
@@ -96,9 +99,20 @@ impl Arguments {
         let mut encoder = Encoder::new(flags, std::ptr::null_mut());
         let root = encoder.value(tuple.clone().into_any());
         let root = root.inspect_err(|_| encoder.undo())?;
-        self.memory = encoder.memory;
+        (self.memory, self.handles) = (encoder.memory, encoder.handles);
         // SAFETY: a tuple's cell has its items; NULL when there are none.
         Ok(unsafe { root.of.items })
+    }
+
+    /// Give back what the host would have had, which was not asked.
+    pub(crate) fn undo(self) {
+        give_back(self.handles);
+    }
+}
+
+fn give_back(handles: Vec<pyr_handle>) {
+    for handle in handles {
+        release::push(Debt::Handle(handle));
     }
 }
 
@@ -343,9 +357,7 @@ impl Encoder {
 
     /// Give back what a failed conversion made.
     fn undo(&mut self) {
-        for handle in self.handles.drain(..) {
-            release::push(Debt::Handle(handle));
-        }
+        give_back(std::mem::take(&mut self.handles));
     }
 }
 

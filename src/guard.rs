@@ -81,7 +81,7 @@ pub(crate) fn enter_unchecked(body: impl FnOnce(Python<'_>) -> Result<(), Fault>
         (status, forward) = interrupt::settle(py, thread, status);
     }
     if let Some(left) = left {
-        left.settle(thread.interruption.entries() > 1);
+        left.settle(!thread.has_taken_gil());
     }
     if signals::vital::has_loaded(py) {
         thread.suspect_signals();
@@ -114,8 +114,8 @@ impl Left {
         Some(Self(parts))
     }
 
-    /// Have it be set as before if Python code called the host, and forget it if only the host itself can have
-    /// set it. The caller is attached.
+    /// Have it be set as before if code that Python `called` has set it, and forget it if that was the host, which
+    /// had taken the GIL. The caller is attached.
     #[cold]
     fn settle(self, called: bool) {
         let [kind, value, traceback] = self.0;
@@ -135,14 +135,14 @@ pub(crate) fn hold() -> pyr_status {
         return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
     }
     let host = FpEnv::enter();
+    let mut forward = Forward::default();
     let status = outside(|| {
-        if thread::current().hold() {
-            Ok(())
-        } else {
-            Err(Record::plain(PYR_NOT_RUNNING, "Python was finalized"))
-        }
+        let held = thread::current().hold();
+        forward = held.ok_or_else(|| Record::plain(PYR_NOT_RUNNING, "Python was finalized"))?;
+        Ok(())
     });
     host.restore();
+    forward.run();
     status
 }
 

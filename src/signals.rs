@@ -233,8 +233,11 @@ fn forward_interrupt() {
 /// The signal that wakes what sleeps in the kernel; 0 when there is none.
 static WAKE: AtomicI32 = AtomicI32::new(0);
 
-/// Find a signal that nobody uses, and have nothing done at it but that system calls return.
+/// Find a signal that nobody uses, and have nothing done at it but that system calls return, unless that was done.
 pub(crate) fn prepare_wake() {
+    if WAKE.load(Relaxed) != 0 {
+        return;
+    }
     #[cfg(target_os = "linux")]
     let signals = (libc::SIGRTMIN() + 5..libc::SIGRTMAX()).rev();
     #[cfg(not(target_os = "linux"))]

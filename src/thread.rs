@@ -11,18 +11,18 @@ use std::ptr::{NonNull, null, null_mut};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pyo3::ffi;
+use pyo3::{Python, ffi};
 
 pub(crate) use self::end::give_back;
 pub(crate) use self::lent::Lent;
-use crate::abi::pyr_result;
+use crate::abi::{PYR_OK, pyr_result};
 use crate::api::{callbacks, python};
 use crate::fault::Record;
 use crate::fpenv::FpEnv;
 use crate::interp;
 use crate::interrupt::{self, Interruption};
 use crate::release::{self, Debt, ObjectPointer};
-use crate::signals::mask::Masks;
+use crate::signals::{Forward, mask::Masks};
 
 mod end;
 mod lent;
@@ -236,17 +236,29 @@ impl Thread {
         interrupt::set_main(self);
     }
 
-    /// Hold the GIL until [`Thread::release_hold`], over many entries; false when Python was finalized.
-    pub(crate) fn hold(&self) -> bool {
+    /// Hold the GIL until [`Thread::release_hold`], over many entries: what is to be done then of what came while
+    /// the thread waited. Nothing when Python was finalized.
+    pub(crate) fn hold(&self) -> Option<Forward> {
         let depth = self.depth();
         self.interruption.begin();
-        let possible = !interp::is_finalized();
-        if possible {
-            let taken = self.attach();
-            self.holds.borrow_mut().push(Hold { taken, depth });
+        if interp::is_finalized() {
+            self.interruption.end();
+            return None;
         }
-        self.interruption.end();
-        possible
+        let taken = self.attach();
+        self.holds.borrow_mut().push(Hold { taken, depth });
+        if !self.interruption.end() {
+            return Some(Forward::default());
+        }
+        // SAFETY: attached above.
+        let py = unsafe { Python::assume_attached() };
+        Some(interrupt::settle(py, self, PYR_OK).1)
+    }
+
+    /// Whether the host, where it is now, took the GIL by [`Thread::hold`].
+    pub(crate) fn has_taken_gil(&self) -> bool {
+        let (holds, depth) = (self.holds.borrow(), self.depth());
+        holds.iter().any(|hold| hold.taken && hold.depth >= depth)
     }
 
     /// Undo one [`Thread::hold`]; false when there is none. Those of the code that called Python, which

@@ -20,8 +20,10 @@ struct Watched {
     names: HashMap<String, u32>,
     /// The numbers of types that were asked for, 0 for those that are not watched, by address.
     known: HashMap<usize, (Py<PyWeakrefReference>, u32)>,
-    /// Whether `known` is from before a change of `names`. That needs no GIL, but to empty `known` does.
-    stale: bool,
+    /// How often `names` were changed.
+    changes: u64,
+    /// The changes that `known` has seen. A change needs no GIL, but to empty `known` does.
+    seen: u64,
 }
 
 /// The types. No Python code may run while they are held.
@@ -31,11 +33,16 @@ fn watched() -> MutexGuard<'static, Watched> {
 }
 
 impl Watched {
+    /// The names, and of which change they are.
+    fn names_now(&self) -> (Vec<String>, u64) {
+        (self.names.keys().cloned().collect(), self.changes)
+    }
+
     /// The number of `kind`, when it was asked for before.
     fn known(&mut self, kind: &Bound<'_, PyType>) -> Option<u32> {
-        if self.stale {
+        if self.seen != self.changes {
             self.known.clear();
-            self.stale = false;
+            self.seen = self.changes;
         }
         let (reference, number) = self.known.get(&(kind.as_ptr() as usize))?;
         let same = reference
@@ -54,7 +61,7 @@ pub(crate) fn watch(name: &str, number: u32) {
     } else {
         watched.names.insert(name.to_owned(), number);
     }
-    watched.stale = true;
+    watched.changes += 1;
 }
 
 /// The number of `object`'s type, 0 when it is not watched.
@@ -67,7 +74,7 @@ pub(crate) fn number(object: &Bound<'_, PyAny>) -> Result<u32, Fault> {
 /// The number of `kind`, which is remembered.
 #[cold]
 fn find(kind: &Bound<'_, PyType>) -> Result<u32, Fault> {
-    let names: Vec<String> = watched().names.keys().cloned().collect();
+    let (names, changes) = watched().names_now();
     let name: Option<String> = bridge::call(kind.py(), "watched_name", (kind, names))?.extract()?;
     let reference = PyWeakrefReference::new(kind)?.unbind();
     let mut watched = watched();
@@ -76,6 +83,9 @@ fn find(kind: &Bound<'_, PyType>) -> Result<u32, Fault> {
     if watched.known.len() == LIMIT {
         watched.known.clear();
     }
-    watched.known.insert(kind.as_ptr() as usize, (reference, number));
+    // Else the type may be watched by now.
+    if watched.changes == changes {
+        watched.known.insert(kind.as_ptr() as usize, (reference, number));
+    }
     Ok(number)
 }

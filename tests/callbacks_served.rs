@@ -297,3 +297,33 @@ fn attributes_are_dispatched_too_and_python_may_be_stopped_meanwhile() {
         },
     );
 }
+
+#[test]
+fn a_child_of_the_process_serves_nobody() {
+    apart("a_child_of_the_process_serves_nobody", || {
+        let python = python();
+        let servers: Vec<_> = (0..2)
+            .map(|_| {
+                thread::spawn(|| {
+                    (0..200_000).for_each(|_| assert!(host::python().serve(0).is_none()));
+                })
+            })
+            .collect();
+        while servers.iter().any(|server| !server.is_finished()) {
+            // SAFETY: the child makes only calls that need nothing of other threads.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                // SAFETY: it ends in a while, whatever it waits for.
+                unsafe { libc::alarm(10) };
+                python.wake_servers();
+                let good = python.serve(1).is_none() && python.served(1, 1) == PYR_INVALID_HANDLE;
+                // SAFETY: nothing else of the process runs here.
+                unsafe { libc::_exit(i32::from(!good)) };
+            }
+            let mut status = -1;
+            // SAFETY: the place is a local's.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!(status, 0);
+        }
+    });
+}

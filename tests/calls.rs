@@ -3,8 +3,8 @@
 mod host;
 
 use host::abi::*;
-use host::python;
 use host::value::{Value, int, ints, text};
+use host::{child, python};
 
 #[test]
 fn a_callable_is_found_by_name_source_or_handle() {
@@ -281,4 +281,29 @@ fn arguments_are_only_read() {
     );
     assert_eq!(sorted.expect("a list"), ints([1, 2, 3]));
     assert_eq!(argument, ints([3, 1, 2]));
+}
+
+#[test]
+fn a_call_that_fails_at_its_end_gives_no_result() {
+    let test = "a_call_that_fails_at_its_end_gives_no_result";
+    if child::case().is_none() {
+        child::run(test, "output", &[]);
+        return;
+    }
+    let python = python();
+    python
+        .exec(
+            "import sys, _pyrite\n\
+             def emit(number, text): raise OSError(text)\n\
+             class Writes:\n    def things(self): return [object(), 'long' * 300]\n\
+             \x20   def __del__(self): print('bye', end='')\n\
+             sys.stdout = _pyrite.Writer(1, emit, lambda: None)",
+        )
+        .expect("a stream");
+    let base = python.settled();
+    let failure = python.call("Writes().things", &[]).expect_err("it fails");
+    assert_eq!((&*failure.type_name, &*failure.message), ("OSError", "bye"));
+    drop(failure);
+    python.clear_error();
+    assert_eq!(python.settled(), base);
 }

@@ -3,6 +3,8 @@
 
 mod host;
 
+use std::ffi::{CStr, c_char, c_void};
+
 use host::value::{Value, int, text};
 use host::{child, library_path, python};
 
@@ -149,4 +151,46 @@ fn a_destructor_may_release_and_call() {
         assert_eq!(python.settled(), base);
         assert_eq!(python.call("str.upper", &["a".into()]).expect("text"), text("A"));
     });
+}
+
+/// C code that Python calls, and that calls the host in the middle of failing.
+extern "C" fn fail_and_call() -> *mut c_void {
+    // SAFETY: a name of Python's, which is there.
+    let symbol = |name: &CStr| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    // SAFETY: the function's and the variable's types are Python's; called with the GIL.
+    unsafe {
+        let set: unsafe extern "C" fn(*mut c_void, *const c_char) =
+            std::mem::transmute(symbol(c"PyErr_SetString"));
+        set(
+            *symbol(c"PyExc_LookupError").cast::<*mut c_void>(),
+            c"before".as_ptr(),
+        );
+    }
+    assert_eq!(python().eval("6 * 7").expect("a number"), int(42));
+    std::ptr::null_mut()
+}
+
+#[test]
+fn an_exception_that_c_code_has_set_outlasts_a_call() {
+    in_child(
+        "an_exception_that_c_code_has_set_outlasts_a_call",
+        "PyDLL",
+        || {
+            let python = python();
+            python
+                .set("reentry_address", int(fail_and_call as *const () as i64))
+                .expect("a global");
+            let failure = python
+                .eval("ctypes.PYFUNCTYPE(ctypes.py_object)(reentry_address)()")
+                .expect_err("it fails");
+            assert_eq!(
+                (&*failure.type_name, &*failure.message),
+                ("LookupError", "before")
+            );
+            let failure = python
+                .eval("[*map(lambda f: f(), [ctypes.PYFUNCTYPE(ctypes.py_object)(reentry_address)])]")
+                .expect_err("it fails");
+            assert_eq!(failure.type_name, "LookupError");
+        },
+    );
 }

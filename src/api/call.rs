@@ -119,7 +119,10 @@ pub unsafe extern "C" fn pyr_call(
         } else {
             decode::value(py, callable)?
         };
-        encode::result(invoke::call(&callable, args, nargs as usize)?, flags, out)
+        let value = invoke::call(&callable, args, nargs as usize)?;
+        // Its end may write, and fail of that: then there must be no result yet.
+        drop(callable);
+        encode::result(value, flags, out)
     })
 }
 

@@ -3,7 +3,7 @@
 //! A request waits while a thread is in Python's own code of imports: an exception there may come between the
 //! taking of a lock and what would give it back, and then nobody could import any more.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -22,17 +22,27 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
 /// The pipe by which it is woken: where it reads, and where others write.
-static PIPE: OnceLock<Option<[i32; 2]>> = OnceLock::new();
+static PIPE: OnceLock<[i32; 2]> = OnceLock::new();
+/// Held by who makes the thread.
+static MAKING: Mutex<()> = Mutex::new(());
 
-/// Have the thread run.
+/// Have the thread run. What fails for want of something can be tried again.
 pub(crate) fn start() -> Result<(), Record> {
+    if PIPE.get().is_some() {
+        return Ok(());
+    }
     let failed = || {
         Record::plain(
             PYR_START_FAILED,
             "the thread that interrupts Python cannot be made",
         )
     };
-    PIPE.get_or_init(make).map(drop).ok_or_else(failed)
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if PIPE.get().is_none() {
+        let pipe = make().ok_or_else(failed)?;
+        let _ = PIPE.set(pipe);
+    }
+    Ok(())
 }
 
 fn make() -> Option<[i32; 2]> {
@@ -55,12 +65,19 @@ fn make() -> Option<[i32; 2]> {
             .stack_size(256 * 1024)
             .spawn(move || run(pipe[0]))
     });
-    made.is_ok().then_some(pipe)
+    if made.is_ok() {
+        return Some(pipe);
+    }
+    for end in pipe {
+        // SAFETY: nobody else has it.
+        unsafe { libc::close(end) };
+    }
+    None
 }
 
 /// Have the thread look at once. May be called by signal handlers.
 pub(crate) fn wake() {
-    if let Some(Some(pipe)) = PIPE.get() {
+    if let Some(pipe) = PIPE.get() {
         // SAFETY: the byte lives; a full pipe, which wakes as well, takes nothing.
         unsafe { libc::write(pipe[1], [0u8].as_ptr().cast(), 1) };
     }

@@ -59,7 +59,12 @@ impl Thread {
     /// Delete the thread state, if that is for us to do.
     fn delete_state(&self) {
         let state = self.state.get();
-        if !self.owned.get() || interp::is_finalized() || !python::is_running() {
+        if interp::is_finalized() || !python::is_running() {
+            return;
+        }
+        if !self.owned.get() {
+            // The state of the thread that started Python stays; the GIL, if the host held it to the last, does not.
+            self.detach(self.interruption.is_main() && self.is_attached());
             return;
         }
         // SAFETY: the state is this thread's and alive, and nobody else deletes it. Clear and DeleteCurrent

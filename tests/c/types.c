@@ -140,6 +140,40 @@ static void many_types(void) {
     CHECK(is_true("gc.collect() + 1 and len(kinds) < 10"));
 }
 
+static int32_t watch_late(pyr_question question, uint64_t id, void *context, const pyr_value *args, uint32_t nargs,
+                          uint32_t nkwargs, pyr_reply *reply) {
+    CHECK(question == PYR_ASK_CALL && id == 1 && context == NULL && nargs + nkwargs == 0);
+    (void)args;
+    watch("Late", 8);
+    CHECK(tag_of("7.5", PYR_TYPED) == PYR_FLOAT);
+    reply->value->tag = PYR_NONE;
+    return 1;
+}
+
+static pyr_host host = {sizeof(pyr_host), NULL, watch_late, 0, 0};
+
+/* A type is watched, and others are asked for, while it is found out that nobody watches it. */
+static void watched_meanwhile(void) {
+    pyr_value name = cell_text("watch_late"), value = cell(PYR_LOAN, 0);
+    pyr_loan loan;
+    memset(&loan, 0, sizeof loan);
+    loan.id = 1;
+    loan.kind = PYR_LENT_FUNCTION;
+    loan.host = &host;
+    value.of.loan = &loan;
+    CHECK_OK(pyr_set(&name, &value));
+    execute("import _pyrite\n"
+            "class Late: pass\n"
+            "before = _pyrite.watched_name\n"
+            "def watched_name(kind, names):\n"
+            "    _pyrite.watched_name, name = before, before(kind, names)\n"
+            "    watch_late()\n"
+            "    return name\n"
+            "_pyrite.watched_name = watched_name\n");
+    CHECK(tag_of("Late()", PYR_TYPED) == PYR_HANDLE);
+    CHECK(numbered("Late()", PYR_TYPED, 8));
+}
+
 static void after_a_stop(int argc, char **argv) {
     CHECK_OK(pyr_stop());
     watch("float", 7);
@@ -161,6 +195,7 @@ int main(int argc, char **argv) {
     texts();
     changes();
     many_types();
+    watched_meanwhile();
     after_a_stop(argc, argv);
     return finish();
 }
