@@ -220,12 +220,13 @@ Python is given up there, nothing returns to it."
 
 (defun update-host ()
   "Have the pyr_host know of the lispifiers that there are now."
-  (unless (zerop **host**)
-    (setf (cffi:mem-ref (pointer **host**) :uint64 +host-flags+) (host-flags))))
+  (with-loans
+    (unless (zerop **host**)
+      (setf (cffi:mem-ref (pointer **host**) :uint64 +host-flags+) (host-flags)))))
 
 (defun make-host ()
   "The address of a new pyr_host, which is there as long as the process."
-  (let ((host (pyrite/port:without-interrupts (cffi:foreign-alloc :uint8 :count +host-size+))))
+  (let ((host (cffi:foreign-alloc :uint8 :count +host-size+)))
     (setf (cffi:mem-ref host :size) +host-size+
           (cffi:mem-ref host :pointer +host-release+) (cffi:null-pointer)
           (cffi:mem-ref host :pointer +host-ask+) (cffi:callback ask)
@@ -239,7 +240,8 @@ Python is given up there, nothing returns to it."
     (python-start-if-not-alive)
     (ensure-workers 2))
   (if (zerop **host**)
-      (setf **host** (make-host))
+      ;; There is one only: objects of another are others to Python.
+      (with-loans (if (zerop **host**) (setf **host** (make-host)) **host**))
       **host**))
 
 (defun forget-host ()

@@ -7,7 +7,8 @@
 
 (defparameter *first-use*
   '((defpackage "PYRITE/TEST" (:use "CL"))
-    (setf pyrite:*additional-init-codes* '("import builtins; builtins.starts = getattr(builtins, 'starts', 0) + 1"))
+    (setf pyrite:*additional-init-codes*
+          '("import builtins; builtins.starts = getattr(builtins, 'starts', 0) + 1; builtins.seen = set()"))
     (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
            (threads (loop for i below 16
                           collect (let ((i i))
@@ -18,23 +19,24 @@
                                        (handler-case
                                            (ecase (mod i 4)
                                              (0 (eql 3 (pyrite:pycall "len" "abc")))
-                                             (1 (eql i (pyrite:pycall "lambda f, x: f(x)" (function identity) i)))
+                                             (1 (eql i (pyrite:pycall "lambda f, x: (seen.add(f), f(x))[1]" (function identity) i)))
                                              (2 (eql 1 (pyrite:pyeval "starts")))
                                              (3 (handler-case (pyrite:pyeval "1 / 0")
                                                   (pyrite:py-zero-division-error () t))))
                                          (error (condition) (princ-to-string condition)))))))))
       (loop until (= 16 (bt:with-lock-held (lock) waiting)))
       (setf go-on t)
-      (print (list :results (remove t (mapcar (function bt:join-thread) threads)) (pyrite:pyeval "starts")))))
+      (print (list :results (remove t (mapcar (function bt:join-thread) threads))
+                   (pyrite:pyeval "starts") (pyrite:pyeval "len(seen)")))))
   "Sixteen threads, which call at once.")
 
 (test first-use.sixteen-threads
-  "Python starts once, and each of the calls is answered."
+  "Python starts once, each of the calls is answered, and a function is one function to Python."
   (dotimes (i (if (eq (uiop:implementation-type) :sbcl) 10 3))
     (with-temporary-folder (folder)
       (let ((output (with-standard-io-syntax
                       (apply #'in-new-lisp folder (mapcar #'prin1-to-string *first-use*)))))
-        (is-true (search "(:RESULTS NIL 1)" output) "~A" output)))))
+        (is-true (search "(:RESULTS NIL 1 1)" output) "~A" output)))))
 
 (defparameter *failing-first-use*
   '((defpackage "PYRITE/TEST" (:use "CL"))
