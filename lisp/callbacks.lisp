@@ -8,6 +8,7 @@
 (declaim (ftype (function (t t t) t) answer-attribute)
          (ftype (function (t t t t) t) answer-set-attribute)
          (ftype (function (t t) t) answer-names)
+         (ftype (function (t t &optional t t) t) answer-stream)
          (ftype (function (t) t) prin1-for-python))
 
 (defstruct (unwinding (:constructor make-unwinding (continue)) (:copier nil) (:predicate nil))
@@ -91,10 +92,10 @@ Python in the place of the exit, whose target cannot be found again."))
         (mapcar #'lispify-argument (collect #'read-cells))
         (collect #'decode))))
 
-(defun decode-name (cell)
-  "The name, a string, in CELL, whatever lispifier there is for strings."
-  (let ((name (decode cell)))
-    (if (stringp name) name (with-default-conversions (convert name)))))
+(defun decode-plainly (cell)
+  "The value of CELL, a number, a string or the like, whatever lispifiers there are."
+  (let ((value (decode cell)))
+    (if (pyobject-wrapper-p value) (with-default-conversions (convert value)) value)))
 
 (defun lispify-keyword (name)
   "The keyword for the Python parameter NAME, a string."
@@ -106,7 +107,7 @@ Python in the place of the exit, whose target cannot be found again."))
   (let* ((step (* 2 +value-size+))
          (names (loop repeat count
                       for cell from address by step
-                      collect (decode-name cell)))
+                      collect (decode-plainly cell)))
          (values (decode-cells count (+ address +value-size+) step)))
     (mapcan (lambda (name value) (list (lispify-keyword name) value)) names values)))
 
@@ -116,6 +117,11 @@ Python in the place of the exit, whose target cannot be found again."))
   (cond ((plusp nkwargs)
          (let ((arguments (decode-cells nargs args)))
            (apply function (nconc arguments (decode-keywords nkwargs (+ args (* nargs +value-size+)))))))
+        ;; A stream of Python's is no function of the user's, to whom the lispifiers are.
+        ((eq function #'answer-stream)
+         (apply function (loop repeat nargs
+                               for cell of-type address from args by +value-size+
+                               collect (decode-plainly cell))))
         (t (apply function (decode-cells nargs args)))))
 
 (defun answer-question (question id args nargs nkwargs reply)
@@ -124,8 +130,8 @@ Python in the place of the exit, whose target cannot be found again."))
   (let ((object (lent-object id)) (*remote-objects* nil))
     (ecase question
       (#.+ask-call+ (reply-value (call-lent object args nargs nkwargs) reply))
-      (#.+ask-getattr+ (answer-attribute object (decode-name args) reply))
-      (#.+ask-setattr+ (answer-set-attribute object (decode-name args)
+      (#.+ask-getattr+ (answer-attribute object (decode-plainly args) reply))
+      (#.+ask-setattr+ (answer-set-attribute object (decode-plainly args)
                                              (first (decode-cells 1 (+ args +value-size+))) reply))
       (#.+ask-repr+ (reply-value (prin1-for-python object) reply))
       (#.+ask-dir+ (answer-names object reply)))))

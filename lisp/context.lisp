@@ -23,16 +23,26 @@ As Python does, __exit__ is called before handlers outside of this form are."
   `(handler-case (progn ,@body)
      (stale-object () nil)))
 
+(defun make-context (manager)
+  "The generator of bridge.py's for MANAGER, which is no argument, and left alone by pythonizers."
+  (let ((*pythonizers* '()))
+    (call-of (bridge-name "context") (list manager) t)))
+
+(defun enter-context (context)
+  "What CONTEXT is entered with."
+  (let ((*pythonizers* '()))
+    (call-by-name (bridge-name "enter") context)))
+
 (defun call-with-pycontext (function manager)
   "Call FUNCTION with what the context MANAGER is entered with: see WITH-PYCONTEXT."
   (declare (type function function))
   (with-temporaries
-    (let ((context (call-of (bridge-name "context") (list manager) t)) (entered t))
+    (let ((context (make-context manager)) (entered t))
       (flet ((leave (exception)
                (when (shiftf entered nil)
                  (leave-context context exception))))
         (unwind-protect
-             (handler-case (funcall function (call-by-name (bridge-name "enter") context))
+             (handler-case (funcall function (enter-context context))
                (:no-error (&rest values)
                  (leave (constantly +py-none+))
                  (values-list values))

@@ -60,11 +60,8 @@ thing to be done with FRAME in WITH-CROSSING or WITH-COMMAND. Its result, or why
 
 When Python does not run or a name is not known to it, which both are found out by crossing, that is
 mended and BODY evaluated again."
-  (let ((status (gensym "STATUS")) (outcome (gensym "OUTCOME")) (function (gensym "TAKER"))
-        (tries (gensym "TRIES")))
-    `(do ((,tries 1 (1+ ,tries)))
-         (nil)
-       (declare (type fixnum ,tries))
+  (let ((status (gensym "STATUS")) (outcome (gensym "OUTCOME")) (function (gensym "TAKER")))
+    `(loop
        (let ((,function ,taker))
          (multiple-value-bind (,status ,outcome)
              (with-frame (,frame)
@@ -72,41 +69,30 @@ mended and BODY evaluated again."
                (values (progn ,@body) (frame-outcome ,frame)))
            (if (eql ,status +ok+)
                (return (finished-value ,outcome ,function))
-               (multiple-value-bind (,outcome ,status)
-                   (recover ,status ,outcome (users-value-p ,function) ,tries)
+               (multiple-value-bind (,outcome ,status) (recover ,status ,outcome (users-value-p ,function))
                  (when ,status (return ,outcome)))))))))
 
 (defmacro with-command ((frame) &body body)
   "As WITH-CROSSING, for a function without a result."
-  (let ((status (gensym "STATUS")) (outcome (gensym "OUTCOME")) (tries (gensym "TRIES")))
-    `(do ((,tries 1 (1+ ,tries)))
-         (nil)
-       (declare (type fixnum ,tries))
+  (let ((status (gensym "STATUS")) (outcome (gensym "OUTCOME")))
+    `(loop
        (multiple-value-bind (,status ,outcome)
            (with-frame (,frame)
              (values (progn ,@body) (frame-outcome ,frame)))
          (if (eql ,status +ok+)
              (return nil)
-             (recover ,status ,outcome nil ,tries))))))
+             (recover ,status ,outcome nil))))))
 
 (declaim (inline users-value-p))
 (defun users-value-p (taker)
   "Whether what TAKER takes is what a user's call returns, so that any other value would do."
   (or (eq taker #'take-default) (eq taker #'read-result)))
 
-(defconstant +tries+ 100 "How often one call starts Python, which somebody stops before the call comes to it.")
-
-(defun recover (status failure valued tries)
+(defun recover (status failure valued)
   "Return when the call that returned STATUS should be made again, else signal the condition of FAILURE, and
-return when a restart says so: a value and true when VALUED and that is to be the call's, else NIL and NIL.
-So many TRIES were made."
+return when a restart says so: a value and true when VALUED and that is to be the call's, else NIL and NIL."
   (case status
-    (#.+not-running+
-     (when (> tries +tries+)
-       (fail 'python-start-error "A call was not made: Python was stopped before it, each of ~D times. Does a conversion ~
-                                  of its arguments call PYSTOP?" tries))
-     (python-start-if-not-alive)
-     (values nil nil))
+    (#.+not-running+ (python-start-if-not-alive) (values nil nil))
     (#.+invalid-name+ (forget-name-numbers) (values nil nil))
     (t (signal-with-restarts failure valued))))
 

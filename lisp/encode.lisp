@@ -86,16 +86,24 @@ arithmetic on a NaN may trap."
   "Write VALUE, a single float, to CELL as a double."
   (write-cell cell +single+ 0 (single-as-double value cell)))
 
-(defun write-part (value address)
-  "Write VALUE, a part of a complex number, to ADDRESS as a double."
-  (if (typep value 'single-float)
-      (setf (cffi:mem-ref (pointer address) :uint64) (single-as-double value address))
-      (setf (cffi:mem-ref (pointer address) :double) (coerce value 'double-float))))
+(defun rational-as-double (part value)
+  "PART, a rational, of VALUE, a complex number, as a double."
+  (handler-case (coerce part 'double-float)
+    (arithmetic-error ()
+      (error 'conversion-error :datum value
+             :message "A complex number with a part beyond the double-floats cannot be passed to Python."))))
+
+(defun write-part (part address value)
+  "Write PART of VALUE, a complex number, to ADDRESS as a double."
+  (etypecase part
+    (single-float (setf (cffi:mem-ref (pointer address) :uint64) (single-as-double part address)))
+    (double-float (setf (cffi:mem-ref (pointer address) :double) part))
+    (rational (setf (cffi:mem-ref (pointer address) :double) (rational-as-double part value)))))
 
 (defun encode-complex (value cell frame)
   (let ((room (allocate frame 16)))
-    (write-part (realpart value) room)
-    (write-part (imagpart value) (+ room 8))
+    (write-part (realpart value) room value)
+    (write-part (imagpart value) (+ room 8) value)
     (write-cell cell +complex+ 0 room)))
 
 (defun encode-ratio (value cell frame)

@@ -103,7 +103,10 @@ def description(function):
 def version(module):
     """The version of the package that `module` is in; Python's when it has none."""
     for name in (module.__name__, module.__name__.partition(".")[0]):
-        found = getattr(sys.modules.get(name), "__version__", None)
+        try:
+            found = getattr(sys.modules.get(name), "__version__", None)
+        except Exception:  # A module may have a __getattr__ that raises anything.
+            continue
         if isinstance(found, str):
             return found
     return sys.version.partition(" ")[0]

@@ -72,7 +72,9 @@ raises; its end is none."
   "Evaluate BODY with VARIABLE bound to each item of ITERABLE in turn, then RESULT: as DOLIST.
 
 BODY is in a block named NIL and may have tags and declarations. ITERABLE is anything that Python can
-iterate over, an endless generator too: when BODY is left early, it is closed. VARIABLE is NIL in RESULT."
+iterate over, an endless generator too. When BODY is left early, the iterator is let go of, by which a
+generator is closed, but not one that a wrapper still has: that can be gone on with. Close it with its method
+close, or let go of the wrapper. VARIABLE is NIL in RESULT."
   (multiple-value-bind (forms declarations) (alexandria:parse-body body)
     `(block nil
        (map-pyiterable (lambda (,variable)

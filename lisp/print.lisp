@@ -28,8 +28,9 @@
   "Python's str of WRAPPER's object and of its type, or a remark and NIL when there is none to be had."
   (if (python-alive-p)
       (handler-case
-          (values (py-str wrapper)
-                  (py-str (call-by-name (bridge-name "type_of") wrapper)))
+          (with-default-conversions
+            (values (py-str wrapper)
+                    (py-str (call-by-name (bridge-name "type_of") wrapper))))
         (stale-object () "<the object is gone>")
         (error (condition) (format nil "<its str failed: ~A>" (type-of condition))))
       "<Python does not run>"))

@@ -170,7 +170,7 @@ VAR cannot be assigned, and is for this thread, while BODY lasts: other threads 
 
 (defun fresh-array (sizes element arguments)
   "A wrapper of a numpy array of SIZES and ELEMENTs, which are the one in ARGUMENTS or else 0."
-  (let ((*remote-objects* t))
+  (let ((*remote-objects* t) (*pythonizers* '()))
     (call-python "lambda shape, kind, *value: (lambda numpy: numpy.full(shape, *value, dtype=kind)
                   if value else numpy.zeros(shape, kind))(__import__('numpy'))"
                  (list* (or sizes +py-empty-tuple+) (aref *dtypes* (1- element)) arguments))))

@@ -47,9 +47,11 @@ began.")
   (fail-to-encode value (format nil "is converted by PYTHONIZE, ~A" why)))
 
 (defun call-encoding (function value)
-  "CALL-CONVERSION for an argument. Python is started before, not by the call: all arguments would be encoded anew."
+  "CALL-CONVERSION for an argument. Python is started before, not by the call: all arguments would be encoded anew.
+So it is after a FUNCTION that stops Python, of which there would be no end."
   (python-start-if-not-alive)
-  (call-conversion function value))
+  (prog1 (call-conversion function value)
+    (python-start-if-not-alive)))
 
 (defun pythonized (value)
   "What PYTHONIZE makes of VALUE in the end: no method is for that."

@@ -73,18 +73,32 @@ pub(crate) fn to_python<'py>(py: Python<'py>, cell: &pyr_value) -> Result<Bound<
         _ => {
             let points = units::<u32>(cell)?;
             let surrogates = if cell.tag == PYR_UTF32 { 0xD800 } else { u32::MAX };
+            let is_bad = |&point: &u32| (point & !0x7FF == surrogates) | (point > 0x10_FFFF);
             // One pass without branches.
-            let bad = points.iter().fold(false, |bad, &point| {
-                bad | (point & !0x7FF == surrogates) | (point > 0x10_FFFF)
-            });
-            if bad {
-                return Err(invalid(
-                    "text has a lone surrogate, or a code point beyond U+10FFFF",
-                ));
+            if points.iter().fold(false, |found, point| found | is_bad(point)) {
+                return Err(no_text(points, points.iter().position(is_bad).unwrap_or(0)));
             }
             from_kind(py, 4, points)
         }
     }
+}
+
+/// The fault of `points`, of which the one at `index` is none of a text.
+#[cold]
+fn no_text(points: &[u32], index: usize) -> Fault {
+    let before: String = points[index.saturating_sub(20)..index]
+        .iter()
+        .filter_map(|&point| char::from_u32(point))
+        .collect();
+    Fault::new(
+        PYR_INVALID_TEXT,
+        format!(
+            "text of {} characters has a lone surrogate, or a code point beyond U+10FFFF, at {index}: \
+             U+{:04X} after {before:?}",
+            points.len(),
+            points[index]
+        ),
+    )
 }
 
 /// The host's character in `cell`.

@@ -64,18 +64,21 @@ cycle = Cycle(); cycle.itself = cycle")
     (is (equal "('1',)" (with-pythonizers ((integer "str")) (pycall "str" list))))
     (is-true (alive-p))))
 
-(defclass stopper () ())
+(defclass stopping () ())
 
-(defmethod pythonize ((object stopper))
+(defmethod pythonize ((object stopping))
   (pystop)
-  1)
+  5)
 
 (test restarts.conversions-that-stop
-  "A call whose arguments stop Python whenever they are converted is not made."
-  (signals python-start-error (pycall "str" (make-instance 'stopper)))
-  (signals python-start-error (setf (pyvalue "x") (make-instance 'stopper)))
-  (signals python-start-error (with-pythonizers ((integer (lambda (x) (pystop) x))) (pycall "str" 1)))
-  (is-true (alive-p)))
+  "A function that converts an argument and stops Python has its call made all the same, and once."
+  (let ((object (make-instance 'stopping)))
+    (is (equal "(1, 5)" (pycall "str" (list 1 object))))
+    (is (eql 3 (pymethod object "bit_length")))
+    (is (eql 5 (pycall "lambda f: f()" (lambda () object))))
+    (is (equal "1" (with-pythonizers ((integer (lambda (x) (pystop) x))) (pycall "str" 1))))
+    (signals stale-object (pycall "str" (list (pycall "object") object)))
+    (is-true (alive-p))))
 
 (test restarts.while-threads-call
   "Threads whose calls meet a stop start Python again, or find their objects stale: nothing else."

@@ -151,7 +151,7 @@
                                 "warnings.warn('deprecated', DeprecationWarning)"
                                 "def __dir__(): return ['raises', 'warns', 'good', 'not a name', 'lying', 'Lying']"
                                 "def __getattr__(name):"
-                                "    if name == 'raises': raise ValueError('no')"
+                                "    if name in ('raises', '__version__'): raise ValueError('no')"
                                 "    if name == 'warns': warnings.warn('old', FutureWarning); return 1"
                                 "    raise AttributeError(name)"
                                 "def good(): pass" "good.__doc__ = 'A ~ and ~A, \\0 and \\ud800 and \\u540d.'"

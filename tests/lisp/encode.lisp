@@ -118,7 +118,9 @@
         (progn
           (refuses conversion-error (pycall "len" (string half)))
           (refuses conversion-error (pyeval (string half)))
-          (refuses conversion-error (pyvalue (string half)))))))
+          (refuses conversion-error (pyvalue (string half)))
+          (is-true (mentions-all-p (princ-to-string (signalled (pycall "len" (list 1 (format nil "abc~A" half)))))
+                                   "4 characters" "at 3: U+D800" "abc"))))))
 
 (test encode.characters
   (is-for-each (code '(0 97 233 #x1F600))
@@ -284,6 +286,8 @@
   (is (equal "(0.5+0.25j)" (py-repr #c(1/2 1/4))))
   (is (equal "(1.5-2.5j)" (py-repr #c(1.5 -2.5))))
   (is (equal "(1.5-2.5j)" (py-repr #c(1.5d0 -2.5d0))))
+  (let ((complex (complex 1 (expt 10 400))))
+    (is (equal '(1) (conversion-error-place (signalled (py-repr (list 5 complex)))))))
   (is-true (pycall "lambda z: z.real != z.real and z.imag == float('-inf')"
                    (complex (bits-double #x7FF8000000000000) (bits-double #xFFF0000000000000)))))
 

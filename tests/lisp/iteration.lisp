@@ -77,6 +77,12 @@
       (iterate:iter (pyfor x in (closing)) (when x (iterate:finish)))
       (is (equalp #(1 2 3 4) (closed))))))
 
+(test iteration.left-and-gone-on-with
+  "What a wrapper still has stays open, and goes on where it was left."
+  (let ((generator (pyeval "(i for i in range(5))")))
+    (is (eql 1 (do-pyiterable (x generator) (when (= x 1) (return x)))))
+    (is (equal '(2 3 4) (collected generator)))))
+
 (test iteration.errors
   (define-python "def raises(error):" "    yield 1" "    raise error" "class Ends:" "    def __iter__(self): return self"
                  "    def __next__(self): return [].pop()")

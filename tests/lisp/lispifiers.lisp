@@ -113,6 +113,24 @@
     (is (listp (pyversion-info)))
     (is (equal "'a'" (py-repr "a")))))
 
+(test lispifiers.not-for-the-text-of-objects
+  (let ((object (pycall "object")))
+    (is-true (mentions-all-p (with-lispifiers ((t #'length)) (princ-to-string object))
+                             "<class 'object'>" "<object object"))
+    (with-type-lispifiers (("type" (type) (declare (ignore type)) :changed))
+      (is-true (mentions-all-p (princ-to-string object) "<class 'object'>" "<object object")))))
+
+(test lispifiers.not-for-streams
+  "What Python writes and reads is no result: `print` went wrong where strings or integers had a lispifier."
+  (flet ((output-and-input ()
+           (with-input-from-string (*standard-input* (format nil "abc~%def"))
+             (is (equal (format nil "5~%abc~%") (with-python-output (pyexec "print(5); print(input())"))))
+             (is (equal "d" (with-python-output (pyexec "import sys; print(sys.stdin.read(1), end='')")))))))
+    (with-lispifiers ((t (constantly :changed)))
+      (output-and-input))
+    (with-type-lispifiers (("str" (s) (declare (ignore s)) :changed) ("int" (i) (declare (ignore i)) :changed))
+      (output-and-input))))
+
 (test lispifiers.remote-objects
   "A wrapper that is asked for is left alone, with all that is in it."
   (with-lispifiers ((t (constantly :changed)))

@@ -194,7 +194,13 @@
     (is (eql 5 (pyeval "2 + " 3)))
     (setf (pyvalue "five") 5)
     (is (eql 5 (pyvalue "five")))
-    (is (eql 1 (pymethod 1 "conjugate")))))
+    (is (eql 1 (pymethod 1 "conjugate"))))
+  (let ((object (pycall "object")))
+    (with-pythonizers ((t "repr"))
+      (is (search "<class 'object'>" (princ-to-string object)))
+      (is (eql 6 (with-pycontext (value (pyeval "__import__('contextlib').nullcontext(5)")) (1+ value))))
+      (with-numpy
+        (is (equal '(2 2) (pyarray-dimensions (make-pyarray '(2 2)))))))))
 
 (test pythonizers.first-match
   (with-pythonizers (((eql 3) (constantly "three")) (integer #'-) (number "str"))
