@@ -3,9 +3,9 @@
 mod host;
 
 use host::abi::*;
-use host::python;
 use host::random::{Random, seed};
 use host::value::{Value, int, ints, text};
+use host::{child, numpy, python};
 
 /// How many random values each direction gets.
 const ROUNDS: u64 = 3000;
@@ -353,6 +353,32 @@ fn a_fraction_is_two_ints_and_not_over_zero() {
     ] {
         let failure = python.convert(&value, 0).expect_err("it is wrong");
         assert_eq!(failure.status, status, "{value:?}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_fraction_of_something_else_than_ints_is_an_object() {
+    if child::case().is_none() {
+        let test = "a_fraction_of_something_else_than_ints_is_an_object";
+        child::run(test, "fractions", &[]);
+        return;
+    }
+    python()
+        .exec(
+            "from fractions import Fraction\n\
+             def changed(place, part):\n    made = Fraction(1, 2)\n\
+             \x20   setattr(made, place, made if part is None else part)\n    return made",
+        )
+        .expect("a function");
+    for part in ["None", "[1]", "1.5", "True", "Fraction(3)"] {
+        for place in ["_numerator", "_denominator"] {
+            let changed = from_python(&format!("changed({place:?}, {part})"));
+            assert!(matches!(changed, Value::Handle(_)), "{place} {part}: {changed:?}");
+        }
+    }
+    if numpy().is_some() {
+        let of_numpy = from_python("Fraction(__import__('numpy').int64(3), 4)");
+        assert_eq!(of_numpy, Value::Fraction(Box::new([int(3), int(4)])));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The cells of objects that are neither containers nor of Python's own simple types.
 
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 use pyo3::{Bound, ffi, intern};
 
 use super::Encoder;
@@ -44,10 +45,7 @@ impl Encoder {
                 let real = unsafe { ffi::PyFloat_AsDouble(object.as_ptr()) };
                 Ok(pyr_value::real(PYR_FLOAT, real))
             }
-            ndarray::Class::Scalar(Scalar::Integer) => {
-                // SAFETY: attached; an integer's `__index__` is numpy's own.
-                self.leaf(own(object.py(), unsafe { ffi::PyNumber_Index(object.as_ptr()) })?)
-            }
+            ndarray::Class::Scalar(Scalar::Integer) => self.leaf(whole(&object)?),
             ndarray::Class::Scalar(scalar) => {
                 let item = object.call_method0(intern!(object.py(), "item"))?;
                 self.numpy_scalar(item, scalar == Scalar::Single)
@@ -152,7 +150,11 @@ impl Encoder {
             .iter()
             .enumerate()
         {
-            let part = self.leaf(object.getattr(name)?)?;
+            let Some(part) = integer(object.getattr(name)?)? else {
+                // Made so by Python code.
+                return self.handle(object);
+            };
+            let part = self.leaf(part)?;
             // SAFETY: there is room for two cells.
             unsafe { cells.add(index).write(part) };
         }
@@ -176,4 +178,21 @@ impl Encoder {
         }
         self.handle(item)
     }
+}
+
+/// The int that `part` is, or that it stands for in numpy; nothing when it is something else.
+fn integer(part: Bound<'_, PyAny>) -> Result<Option<Bound<'_, PyAny>>, Fault> {
+    if part.is_exact_instance_of::<PyInt>() {
+        return Ok(Some(part));
+    }
+    match ndarray::classify(&part)? {
+        ndarray::Class::Scalar(Scalar::Integer) => whole(&part).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The int of an integer of numpy's.
+fn whole<'py>(integer: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; an integer's `__index__` is numpy's own.
+    own(integer.py(), unsafe { ffi::PyNumber_Index(integer.as_ptr()) })
 }
