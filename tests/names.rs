@@ -79,6 +79,25 @@ fn a_name_is_held_as_often_as_it_was_interned() {
 }
 
 #[test]
+fn a_name_may_be_longer_than_all_that_is_remembered() {
+    if child::case().is_none() {
+        let test = "a_name_may_be_longer_than_all_that_is_remembered";
+        child::run(test, "long", &[]);
+        return;
+    }
+    let (python, long) = (python(), "x".repeat(6 << 20));
+    let name = python.name(&long).expect("a name");
+    assert_eq!(python.name(&long).expect("the same name"), name);
+    python.set(Value::Name(name), 7).expect("a global");
+    assert_eq!(python.get(&*long).expect("set"), int(7));
+    python.release_name(name);
+    assert_eq!(python.get(Value::Name(name)).expect("held once more"), int(7));
+    python.release_name(name);
+    let failure = python.get(Value::Name(name)).expect_err("given back");
+    assert_eq!(failure.status, PYR_INVALID_NAME);
+}
+
+#[test]
 fn numbers_of_names_that_were_given_back_do_no_harm() {
     let python = python();
     let name = python.name("names_kept").expect("a name");

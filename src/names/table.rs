@@ -106,14 +106,18 @@ impl Names {
         Some(self.give_number(name))
     }
 
-    /// Give `name`, which is among the texts, a number.
+    /// Give `name` a number.
     fn give_number(&mut self, name: Known) -> Result<pyr_name, Fault> {
         let index = self.free.pop().map_or_else(|| self.add_slot(), Ok)?;
         let slot = &mut self.slots[index];
         let key = slot.key;
         slot.holds = 1;
-        if let Some(entry) = self.texts.get_mut(&name.text) {
-            entry.key = key;
+        let entry = Entry {
+            name: name.clone(),
+            key,
+            era: self.era,
+        };
+        if self.texts.insert(name.text.clone(), entry).is_some() {
             self.passing -= 1;
             self.passing_bytes -= name.text.len();
         }
@@ -208,12 +212,12 @@ fn remembered(py: Python<'_>, text: &str) -> Result<Known, Fault> {
 
 /// The number of `text`, held once more.
 pub(crate) fn of_text(py: Python<'_>, text: &str) -> Result<pyr_name, Fault> {
-    loop {
-        if let Some(number) = names().hold(text) {
-            return number;
-        }
-        remembered(py, text)?;
+    if let Some(number) = names().hold(text) {
+        return number;
     }
+    let name = remembered(py, text)?;
+    // One that is very long is not among the texts.
+    names().hold(text).unwrap_or_else(|| names().give_number(name))
 }
 
 /// Hold the number `name` once less; what the caller must drop comes out with the last hold.
