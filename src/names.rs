@@ -195,8 +195,10 @@ impl Name {
             return self.value(py);
         }
         if self.code.get().is_null() {
-            self.code
-                .set(source::compile(py, &self.text, source::Kind::Expression)?.into_ptr());
+            let code = source::compile(py, &self.text, source::Kind::Expression)?;
+            // Hooks of warnings may have compiled it, too.
+            self.forget_code();
+            self.code.set(code.into_ptr());
         }
         source::run(py, self.code.get())
     }

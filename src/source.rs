@@ -8,6 +8,7 @@ use pyo3::types::{PyList, PyTuple};
 use pyo3::{Bound, ffi};
 
 use crate::abi::*;
+use crate::api::python::{CompilerFlags, symbols};
 use crate::fault::{Fault, own};
 use crate::{array, bridge, decode, text};
 
@@ -18,8 +19,16 @@ pub(crate) enum Kind {
     Statements,
 }
 
+/// `PyCF_SOURCE_IS_UTF8` and `PyCF_IGNORE_COOKIE`: what a comment says of the encoding is of a file.
+const TEXT_FLAGS: CompilerFlags = CompilerFlags {
+    flags: 0x0100 | 0x0800,
+    feature_version: 0,
+};
+
 /// Compile `source`.
 pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<Bound<'py, PyAny>, Fault> {
+    // What a file begins with, too, is nothing in text.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let (source, start): (&str, c_int) = match kind {
         // As `eval` does.
         Kind::Expression => (source.trim_start_matches([' ', '\t']), ffi::Py_eval_input),
@@ -29,9 +38,15 @@ pub(crate) fn compile<'py>(py: Python<'py>, source: &str, kind: Kind) -> Result<
         let why = "source code string cannot contain null bytes";
         return Err(pyo3::exceptions::PyValueError::new_err(why).into());
     };
-    // SAFETY: attached; C strings.
+    let name = c"<pyrite>".as_ptr();
+    // What the source imports from `__future__` is added.
+    let mut flags = TEXT_FLAGS;
+    // SAFETY: attached; C strings; the flags are a local.
     own(py, unsafe {
-        ffi::Py_CompileString(source.as_ptr(), c"<pyrite>".as_ptr(), start)
+        match symbols().compile_string {
+            Some(compile) => compile(source.as_ptr(), name, start, &raw mut flags, -1),
+            None => ffi::Py_CompileString(source.as_ptr(), name, start),
+        }
     })
 }
 

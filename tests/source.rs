@@ -33,6 +33,23 @@ fn expressions_are_evaluated_in_main() {
 }
 
 #[test]
+fn what_source_says_of_its_encoding_is_of_files() {
+    let python = python();
+    for encoding in ["latin-1", "no-such-encoding"] {
+        let cookie = format!("# -*- coding: {encoding} -*-\n");
+        let evaluated = python.eval(&format!("{cookie}'é€'"));
+        assert_eq!(evaluated.expect("text"), text("é€"));
+        python.exec(&format!("{cookie}source_text = 'é€'")).expect("text");
+        assert_eq!(python.get("source_text").expect("set"), text("é€"));
+        let called = python.call(&*format!("{cookie}lambda: 'é€'"), &[]);
+        assert_eq!(called.expect("text"), text("é€"));
+    }
+    assert_eq!(python.eval("\u{feff}1").expect("a number"), int(1));
+    let failure = python.eval("\u{a0}1").expect_err("no expression");
+    assert!(failure.message.contains("<pyrite>, line 1"), "{failure:?}");
+}
+
+#[test]
 fn text_in_any_encoding_is_source() {
     let python = python();
     let points = Value::Points("'€' + ".chars().map(u32::from).collect());

@@ -37,6 +37,17 @@ pub(crate) struct PyBuffer {
     internal: *mut c_void,
 }
 
+/// `PyCompilerFlags`, whose layout has not changed since 3.8.
+#[repr(C)]
+pub(crate) struct CompilerFlags {
+    pub(crate) flags: c_int,
+    /// Only of meaning for syntax trees.
+    pub(crate) feature_version: c_int,
+}
+
+type CompileString =
+    unsafe extern "C" fn(*const c_char, *const c_char, c_int, *mut CompilerFlags, c_int) -> *mut PyObject;
+
 impl PyBuffer {
     pub(crate) const EMPTY: Self = Self {
         data: std::ptr::null_mut(),
@@ -72,6 +83,7 @@ pub(crate) struct Symbols {
         Option<unsafe extern "C" fn(*mut c_void, Py_ssize_t, *const *const c_char) -> PyStatus>,
     pub(crate) config_clear: Option<unsafe extern "C" fn(*mut c_void)>,
     pub(crate) initialize: Option<unsafe extern "C" fn(*const c_void) -> PyStatus>,
+    pub(crate) compile_string: Option<CompileString>,
     get_version: Option<unsafe extern "C" fn() -> *const c_char>,
     is_initialized: Option<unsafe extern "C" fn() -> c_int>,
     pub(crate) enter_recursive_call: Option<unsafe extern "C" fn(*const c_char) -> c_int>,
@@ -121,6 +133,7 @@ fn look_up() -> Symbols {
             config_set_argv: find(c"PyConfig_SetBytesArgv"),
             config_clear: find(c"PyConfig_Clear"),
             initialize: find(c"Py_InitializeFromConfig"),
+            compile_string: find(c"Py_CompileStringExFlags"),
             get_version: find(c"Py_GetVersion"),
             is_initialized: find(c"Py_IsInitialized"),
             enter_recursive_call: find(c"Py_EnterRecursiveCall"),
