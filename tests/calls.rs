@@ -3,6 +3,7 @@
 mod host;
 
 use host::abi::*;
+use host::calls::Outcome;
 use host::value::{Value, int, ints, text};
 use host::{child, python};
 
@@ -295,15 +296,30 @@ fn a_call_that_fails_at_its_end_gives_no_result() {
         .exec(
             "import sys, _pyrite\n\
              def emit(number, text): raise OSError(text)\n\
-             class Writes:\n    def things(self): return [object(), 'long' * 300]\n\
+             class Writes:\n    def things(self, *_): return [object(), 'long' * 300]\n\
+             \x20   listed, __getitem__, __next__ = property(things), things, things\n\
+             \x20   def __iter__(self): return iter(self.things())\n\
              \x20   def __del__(self): print('bye', end='')\n\
+             class Maker:\n    new = property(lambda self: Writes())\n\
+             maker = Maker()\n\
              sys.stdout = _pyrite.Writer(1, emit, lambda: None)",
         )
         .expect("a stream");
+    let new = Value::Name(python.name("maker.new").expect("a name"));
     let base = python.settled();
-    let failure = python.call("Writes().things", &[]).expect_err("it fails");
-    assert_eq!((&*failure.type_name, &*failure.message), ("OSError", "bye"));
-    drop(failure);
-    python.clear_error();
-    assert_eq!(python.settled(), base);
+    let next = || python.next(new.clone(), 0).map(|item| item.expect("no end"));
+    let calls: [&dyn Fn() -> Outcome; 5] = [
+        &|| python.call("Writes().things", &[]),
+        &|| python.getattr(new.clone(), "listed", 0),
+        &|| python.getitem(new.clone(), 1, 0),
+        &|| python.iter(new.clone(), 0),
+        &next,
+    ];
+    for call in calls {
+        let failure = call().expect_err("it fails");
+        assert_eq!((&*failure.type_name, &*failure.message), ("OSError", "bye"));
+        drop(failure);
+        python.clear_error();
+        assert_eq!(python.settled(), base);
+    }
 }

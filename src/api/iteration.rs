@@ -22,6 +22,8 @@ pub unsafe extern "C" fn pyr_iter(value: *const pyr_value, flags: u32, out: *mut
         let value = decode::value(py, value)?;
         // SAFETY: attached; the value is alive.
         let iterator = own(py, unsafe { ffi::PyObject_GetIter(value.as_ptr()) })?;
+        // As in `pyr_call`.
+        drop(value);
         encode::result(iterator, flags | PYR_REMOTE, out)
     })
 }
@@ -65,7 +67,10 @@ pub unsafe extern "C" fn pyr_next(
             *more = 0;
             return Ok(());
         }
-        encode::result(own(py, item)?, flags, out)?;
+        let item = own(py, item)?;
+        // As in `pyr_call`.
+        drop(iterator);
+        encode::result(item, flags, out)?;
         *more = 1;
         Ok(())
     })

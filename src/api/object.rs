@@ -36,6 +36,8 @@ pub unsafe extern "C" fn pyr_getattr(
         let value = own(py, unsafe {
             ffi::PyObject_GetAttr(object.as_ptr(), name.attribute())
         })?;
+        // As in `pyr_call`.
+        drop(object);
         encode::result(value, flags, out)
     })
 }
@@ -93,13 +95,12 @@ pub unsafe extern "C" fn pyr_getitem(
         };
         let (object, key) = (decode::value(py, object)?, decode::value(py, key)?);
         // SAFETY: attached; both are alive.
-        encode::result(
-            own(py, unsafe {
-                ffi::PyObject_GetItem(object.as_ptr(), key.as_ptr())
-            })?,
-            flags,
-            out,
-        )
+        let value = own(py, unsafe {
+            ffi::PyObject_GetItem(object.as_ptr(), key.as_ptr())
+        })?;
+        // As in `pyr_call`.
+        drop((object, key));
+        encode::result(value, flags, out)
     })
 }
 
