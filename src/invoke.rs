@@ -1,5 +1,6 @@
 //! Calling: the arguments on the stack, one vectorcall.
 
+use std::collections::HashSet;
 use std::mem::MaybeUninit;
 
 use pyo3::prelude::*;
@@ -13,6 +14,8 @@ use crate::{decode, names};
 
 /// How many arguments fit on the stack.
 const ON_STACK: usize = 16;
+/// Of more keywords than this, those that came before are looked up in a set.
+const FEW: usize = 16;
 /// The bit that allows a callee to use the place before the first argument.
 const ARGUMENTS_OFFSET: usize = 1 << (usize::BITS - 1);
 
@@ -84,17 +87,21 @@ impl<'py> Arguments<'py> {
     fn decode_keywords(&mut self, py: Python<'py>, pairs: &[pyr_value]) -> Result<(), Fault> {
         // SAFETY: attached.
         let names = own(py, unsafe { ffi::PyTuple_New((pairs.len() / 2) as isize) })?;
+        // Those that are in the tuple: interned, so that each text is one str.
+        let mut met = HashSet::new();
         for (index, pair) in pairs.chunks_exact(2).enumerate() {
             let name = names::of_cell(py, &pair[0])?;
+            let repeated = if pairs.len() <= 2 * FEW {
+                is_among(&names, index, name.attribute())
+            } else {
+                !met.insert(name.attribute())
+            };
             // SAFETY: attached; the str is alive; the new tuple takes the reference added here.
             unsafe {
                 ffi::Py_INCREF(name.attribute());
                 ffi::PyTuple_SetItem(names.as_ptr(), index as isize, name.attribute());
             }
-            if pairs[..2 * index]
-                .chunks_exact(2)
-                .any(|earlier| same_name(py, &earlier[0], &name))
-            {
+            if repeated {
                 let what = format!("keyword argument repeated: {}", name.text());
                 return Err(pyo3::exceptions::PyTypeError::new_err(what).into());
             }
@@ -176,9 +183,10 @@ impl Drop for Arguments<'_> {
     }
 }
 
-/// Whether the name in `cell` is `name`.
-fn same_name(py: Python<'_>, cell: &pyr_value, name: &names::Name) -> bool {
-    names::of_cell(py, cell).is_ok_and(|other| other.text() == name.text())
+/// Whether `name` is one of the first `count` items of the tuple `names`.
+fn is_among(names: &Bound<'_, PyAny>, count: usize, name: *mut ffi::PyObject) -> bool {
+    // SAFETY: attached; a tuple that has as many items.
+    (0..count as isize).any(|index| unsafe { ffi::PyTuple_GetItem(names.as_ptr(), index) } == name)
 }
 
 /// Call `callable` with `nargs` cells of positional arguments, then pairs for keyword arguments.

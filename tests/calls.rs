@@ -113,6 +113,26 @@ fn a_keyword_that_is_given_twice_is_an_error() {
 }
 
 #[test]
+fn keywords_may_be_very_many() {
+    if child::case().is_none() {
+        child::run("keywords_may_be_very_many", "keywords", &[]);
+        return;
+    }
+    let keyword = |number: i64| (text(&format!("keyword_{number}")), int(number));
+    let mut keywords: Vec<_> = (0..60_000).map(keyword).collect();
+    let given = python().call_with("dict", &[], &keywords, 0).expect("a dict");
+    assert_eq!(given, Value::Dict(keywords.clone()));
+    keywords.push(keyword(12_345));
+    let failure = python()
+        .call_with("dict", &[], &keywords, 0)
+        .expect_err("one is given twice");
+    assert_eq!(
+        (&*failure.type_name, &*failure.message),
+        ("TypeError", "keyword argument repeated: keyword_12345")
+    );
+}
+
+#[test]
 fn methods_of_any_value_are_called() {
     let python = python();
     assert_eq!(
