@@ -292,7 +292,7 @@ impl Encoder {
         let handle = objects::insert(object)?;
         self.handles.push(handle);
         if let Some(memory) = &mut self.memory {
-            memory.weigh(HANDLE_WEIGHT);
+            memory.weigh(HANDLE_WEIGHT)?;
         }
         Ok(pyr_value::handle(handle, number))
     }
@@ -325,7 +325,7 @@ impl Encoder {
         Frame::new(container, tag, |count| {
             if tag == PYR_DICT {
                 self.memory()
-                    .weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()));
+                    .weigh(TABLE_WEIGHT + count.saturating_mul(size_of::<pyr_value>()))?;
             }
             let room = self
                 .memory()

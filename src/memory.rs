@@ -49,14 +49,7 @@ impl Memory {
     }
 
     fn add_chunk(&mut self, size: usize) -> Result<(), Fault> {
-        self.weigh(size);
-        let limit = LIMIT.load(Ordering::Relaxed);
-        if self.weight > limit {
-            return Err(Fault::new(
-                PYR_TOO_LARGE,
-                format!("a value takes more than {limit} bytes: the host has no room for it"),
-            ));
-        }
+        self.weigh(size)?;
         let mut chunk = Vec::new();
         chunk.try_reserve_exact(size / 16).map_err(|_| exhausted())?;
         self.chunks.push(chunk);
@@ -64,10 +57,15 @@ impl Memory {
         Ok(())
     }
 
-    /// Count `bytes` that a host needs for what this does not show: an object of its own, say.
+    /// Count `bytes`, also those that a host needs for what this does not show: an object of its own, say.
     #[inline]
-    pub(crate) fn weigh(&mut self, bytes: usize) {
+    pub(crate) fn weigh(&mut self, bytes: usize) -> Result<(), Fault> {
         self.weight = self.weight.saturating_add(bytes);
+        let limit = LIMIT.load(Ordering::Relaxed);
+        if self.weight > limit {
+            return Err(too_large(limit));
+        }
+        Ok(())
     }
 
     /// What all of it takes, roughly, in bytes.
@@ -110,6 +108,14 @@ impl Memory {
         // SAFETY: see above.
         unsafe { Box::from_raw(memory.cast()) }
     }
+}
+
+#[cold]
+fn too_large(limit: usize) -> Fault {
+    Fault::new(
+        PYR_TOO_LARGE,
+        format!("a value takes more than {limit} bytes: the host has no room for it"),
+    )
 }
 
 /// There is no memory left: Python's own error for that.

@@ -70,11 +70,21 @@ fn what_is_over_the_limit_is_refused_and_nothing_is_left() {
         "'x' * 10**7",
         "[[object()] * 1000] * 1000",
         "[{1: 2}] * 100000",
+        "[{}] * 2500",
+        "[object()] * 16000",
     ] {
         let failure = python.eval(source).expect_err("too large");
         assert_eq!(failure.status, PYR_TOO_LARGE, "{source}");
         assert!(failure.message.contains("1000000"), "{}", failure.message);
         assert_eq!(python.eval("[0] * 50000 == 1 or 7").expect("it goes on"), int(7));
+    }
+    if host::numpy().is_some() {
+        let failure = python
+            .eval("__import__('numpy').zeros(10**6)")
+            .expect_err("too large");
+        assert_eq!(failure.status, PYR_TOO_LARGE);
+        let remote = python.remote("__import__('numpy').zeros(10**6)");
+        python.release(remote.handle());
     }
     assert_eq!(
         python.eval("'x' * 10").expect("small enough"),

@@ -91,7 +91,7 @@ impl Encoder {
                 room.add(head).copy_from_nonoverlapping(data, size);
                 room.add(head)
             } else {
-                self.memory().weigh(size);
+                self.memory().weigh(size)?;
                 self.memory().keep(array.clone().into_ptr());
                 data.cast_mut()
             };
