@@ -87,14 +87,14 @@ impl<'py> Arguments<'py> {
     fn decode_keywords(&mut self, py: Python<'py>, pairs: &[pyr_value]) -> Result<(), Fault> {
         // SAFETY: attached.
         let names = own(py, unsafe { ffi::PyTuple_New((pairs.len() / 2) as isize) })?;
-        // Those that are in the tuple: interned, so that each text is one str.
+        // Those that are in the tuple, if they are many.
         let mut met = HashSet::new();
         for (index, pair) in pairs.chunks_exact(2).enumerate() {
             let name = names::of_cell(py, &pair[0])?;
             let repeated = if pairs.len() <= 2 * FEW {
                 is_among(&names, index, name.attribute())
             } else {
-                !met.insert(name.attribute())
+                !met.insert(name.text().clone())
             };
             // SAFETY: attached; the str is alive; the new tuple takes the reference added here.
             unsafe {
@@ -185,8 +185,10 @@ impl Drop for Arguments<'_> {
 
 /// Whether `name` is one of the first `count` items of the tuple `names`.
 fn is_among(names: &Bound<'_, PyAny>, count: usize, name: *mut ffi::PyObject) -> bool {
-    // SAFETY: attached; a tuple that has as many items.
-    (0..count as isize).any(|index| unsafe { ffi::PyTuple_GetItem(names.as_ptr(), index) } == name)
+    // SAFETY: attached; a tuple that has as many items; strs, which can be compared.
+    (0..count as isize).any(|index| unsafe {
+        ffi::PyUnicode_Compare(ffi::PyTuple_GetItem(names.as_ptr(), index), name) == 0
+    })
 }
 
 /// Call `callable` with `nargs` cells of positional arguments, then pairs for keyword arguments.

@@ -25,7 +25,7 @@ mod table;
 /// One prepared name. Dropped, like all of Python's references, by an attached thread.
 pub(crate) struct Name {
     text: Rc<str>,
-    /// The interned text.
+    /// The text, interned unless it is source.
     whole: *mut ffi::PyObject,
     /// The interned name of the module that the parts are looked up in; NULL for `__main__`.
     module: *mut ffi::PyObject,
@@ -71,27 +71,29 @@ fn parts_of(py: Python<'_>, text: &str) -> Result<Parts, Fault> {
         // As Python does with identifiers in source.
         Cow::Owned(bridge::call(py, "normalize", (text,))?.extract::<String>()?)
     };
-    let parts = normal
-        .split('.')
-        .map(|part| part_of(py, part))
-        .collect::<Result<Box<_>, _>>()?;
-    // SAFETY: attached; the parts are live strs.
-    let dotted = parts
-        .iter()
-        .all(|part| unsafe { ffi::PyUnicode_IsIdentifier(part.text) } == 1);
-    Ok(if dotted { parts } else { Box::default() })
+    for part in normal.split('.') {
+        // SAFETY: attached; a live str.
+        if unsafe { ffi::PyUnicode_IsIdentifier(string(py, part)?.as_ptr()) } != 1 {
+            return Ok(Box::default());
+        }
+    }
+    normal.split('.').map(|part| part_of(py, part)).collect()
 }
 
-/// An interned str of `text`, the reference the caller's.
+/// A str of `text`.
+fn string<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyAny>, Fault> {
+    // SAFETY: attached; the length is the text's.
+    own(py, unsafe {
+        ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize)
+    })
+}
+
+/// An interned str of `text`, the reference the caller's. In Python 3.12 it is never freed.
 fn intern(py: Python<'_>, text: &str) -> Result<*mut ffi::PyObject, Fault> {
-    // SAFETY: attached; the length is the text's. InternInPlace replaces the reference it is given.
-    unsafe {
-        let mut string = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
-        if !string.is_null() {
-            ffi::PyUnicode_InternInPlace(&raw mut string);
-        }
-        own(py, string).map(Bound::into_ptr)
-    }
+    let mut string = string(py, text)?.into_ptr();
+    // SAFETY: attached; a str, whose reference is replaced.
+    unsafe { ffi::PyUnicode_InternInPlace(&raw mut string) };
+    Ok(string)
 }
 
 fn part_of(py: Python<'_>, text: &str) -> Result<Part, Fault> {
@@ -117,9 +119,14 @@ fn prepare(py: Python<'_>, text: &str) -> Result<Name, Fault> {
         Some((module, parts)) => (intern(py, module)?, parts),
         None => (std::ptr::null_mut(), parts_of(py, text)?),
     };
+    let whole = if parts.is_empty() {
+        string(py, text)?.into_ptr()
+    } else {
+        intern(py, text)?
+    };
     Ok(Name {
         text: text.into(),
-        whole: intern(py, text)?,
+        whole,
         module,
         parts,
         code: Cell::default(),
@@ -141,7 +148,7 @@ impl Name {
     }
 
     /// The name as it was written.
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &Rc<str> {
         &self.text
     }
 
