@@ -101,10 +101,12 @@ USE-VALUE for the path of another Python executable, or of another libpyrite."
   (unless (python-alive-p)
     (bt:with-lock-held (*start-lock*)
       (use-call-mode *python-call-mode*)
-      (if (library-loaded-p)
-          (start-python "")
-          (call-with-another "Python executable" '(python-not-found python-start-error) #'load-and-start))
-      (when verbose (write-configuration **python** *standard-output*))))
+      (unless (library-loaded-p)
+        (call-with-another "Python executable" '(python-not-found python-start-error) #'load-and-start)))
+    ;; Without the lock: it needs the GIL, and who has that may be on the way here.
+    (unless (python-alive-p)
+      (start-python ""))
+    (when verbose (write-configuration **python** *standard-output*)))
   t)
 
 (defun python-alive-p ()

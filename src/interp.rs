@@ -94,8 +94,8 @@ fn this_thread() -> usize {
     std::ptr::from_ref(thread::current()) as usize
 }
 
-/// Wait until no other thread is starting or stopping Python. It needs the GIL: who has that cannot
-/// wait. No lock is held meanwhile, for the same reason.
+/// Wait until no other thread is starting or stopping Python. It needs the GIL: what the host took of that is
+/// given up meanwhile, and C code of Python's that has it cannot wait. No lock is held, for the same reason.
 fn settled() -> Result<u8, Record> {
     loop {
         let state = STATE.load(Ordering::Acquire);
@@ -106,11 +106,17 @@ fn settled() -> Result<u8, Record> {
             let why = "this thread is starting or stopping Python, which called the caller";
             return Err(Record::plain(PYR_START_FAILED, why));
         }
-        if thread::current().is_attached() {
+        let thread = thread::current();
+        let attached = thread.is_attached();
+        if attached && !thread.has_taken_gil() {
             let why = "another thread is starting or stopping Python, and this one holds the GIL";
             return Err(Record::plain(PYR_START_FAILED, why));
         }
+        thread.detach(attached);
         std::thread::sleep(Duration::from_millis(1));
+        if attached {
+            thread.attach();
+        }
     }
 }
 

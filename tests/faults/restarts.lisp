@@ -96,6 +96,17 @@ cycle = Cycle(); cycle.itself = cycle")
     (is (equal '(nil nil nil nil) results))
     (is-true (alive-p))))
 
+(test restarts.while-threads-hold-the-gil
+  "Who holds the GIL and finds Python stopped does not wait for who starts it and needs the GIL."
+  (is (equal '(:done :done :done)
+             (in-threads 3 (lambda (i)
+                             (dotimes (j (scaled 500) :done)
+                               (when (zerop i) (pystop))
+                               (with-python-gil
+                                 (pycall "len" "abc")
+                                 (pycall "abs" -1)))))))
+  (is-true (alive-p)))
+
 (test restarts.callbacks-that-stop
   "A Lisp function that Python called stops Python: the call comes to its end."
   (is (eql 7 (pycall (pyeval "lambda f: (f(), 7)[1]") (lambda () (pystop) nil))))

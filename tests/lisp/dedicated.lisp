@@ -178,6 +178,21 @@
     (raises "ZeroDivisionError" (with-python-gil (with-python-gil (pyeval "1 / 0"))))
     (is (equal '(t t) (in-threads 2 (lambda (i) (declare (ignore i)) (python-works-p)))))))
 
+(test dedicated.with-python-gil-is-undone
+  "Whatever is answered to others meanwhile, Python's threads run after it."
+  (with-dedicated-thread
+    (define-python "import threading")
+    (let ((count (scaled 500)) (called nil))
+      (in-threads 4 (lambda (i)
+                      (dotimes (j count)
+                        (if (evenp i)
+                            (with-python-gil (pycall "len" "abc"))
+                            (pycall "lambda f: f()" (lambda () (bt:thread-yield) 1))))))
+      (pycall "lambda f: threading.Timer(0.01, f).start()" (lambda () (setf called t) nil))
+      (is-true (loop repeat 1000
+                     thereis called
+                     do (sleep 0.01))))))
+
 (defun interrupt-waiting-caller (interrupt)
   "What becomes of a thread that INTERRUPT interrupts while it waits for Python, and of the wait."
   (define-python "import time" "left = False"
