@@ -12,19 +12,19 @@
 
 (defun pytype-of (object)
   "Python's type(OBJECT), a PYOBJECT-WRAPPER."
-  (call-by-name (bridge-name "type_of") object))
+  (call-with-values (bridge-name "type_of") object))
 
 (defun pyisinstance (object class)
   "True when OBJECT, any value, is an instance of CLASS, as Python's isinstance() says.
 
 CLASS is a name, as for PYVALUE, a PYOBJECT-WRAPPER, or a list of these, of which one will do."
   (with-default-conversions
-    (call-by-name (bridge-name "is_instance") object
-                  (if (consp class) (mapcar #'named-value class) (named-value class)))))
+    (call-with-values (bridge-name "is_instance") object
+                      (if (consp class) (mapcar #'named-value class) (named-value class)))))
 
 (defun attribute-names (object methods as-vector)
   "The names of those attributes of OBJECT that can be called, if METHODS, or of the others."
-  (let ((names (with-default-conversions (call-by-name (bridge-name "attributes") object methods))))
+  (let ((names (with-default-conversions (call-with-values (bridge-name "attributes") object methods))))
     (if as-vector names (coerce names 'list))))
 
 (defun pymethod-list (pyobject &key as-vector)

@@ -3,6 +3,15 @@
 
 (in-package #:pyrite)
 
+(declaim (ftype (function (t list list) t) call-split))
+
+(defun call-with-values (name &rest values)
+  "Call NAME, a NAME, with VALUES, among which a keyword is a value like any other."
+  (declare (dynamic-extent values))
+  (if (some #'keywordp values)
+      (call-split name values '())
+      (call-name name values)))
+
 (defmacro define-operators (&body definitions)
   "Define functions: each of DEFINITIONS is (NAME LAMBDA-LIST FUNCTION DOCUMENTATION), where FUNCTION is
 what bridge.py calls it."
@@ -10,7 +19,7 @@ what bridge.py calls it."
      ,@(loop for (name lambda-list function documentation) in definitions
              collect `(defun ,name ,lambda-list
                         ,documentation
-                        (call-by-name (bridge-name ,function) ,@lambda-list)))))
+                        (call-with-values (bridge-name ,function) ,@lambda-list)))))
 
 (define-operators
   (py+ (a b) "add" "Python's A + B.")
@@ -39,12 +48,12 @@ what bridge.py calls it."
 (defun py- (a &optional (b nil subtract))
   "Python's A - B, or -A."
   (if subtract
-      (call-by-name (bridge-name "sub") a b)
-      (call-by-name (bridge-name "neg") a)))
+      (call-with-values (bridge-name "sub") a b)
+      (call-with-values (bridge-name "neg") a)))
 
 (defun py-in (item container)
   "Python's `ITEM in CONTAINER`."
-  (call-by-name (bridge-name "contains") container item))
+  (call-with-values (bridge-name "contains") container item))
 
 (defmacro py-and (&rest forms)
   "As AND, but what counts is Python's truth: the value of the first of FORMS that is false in Python, else

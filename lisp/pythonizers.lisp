@@ -118,14 +118,17 @@ values round it."
         unless (and (keywordp (first rest)) (rest rest))
           do (fail-keywords arguments)))
 
+(defun pythonized-value (argument)
+  "What is passed in place of ARGUMENT, which stands by itself."
+  (handler-bind ((conversion-error (lambda (condition) (note-place condition argument '()))))
+    (pythonized-argument argument)))
+
 (defun pythonized-arguments (arguments)
   "The list ARGUMENTS, from the first keyword on a plist, with pythonizers applied to the values."
-  (flet ((value (argument)
-           (handler-bind ((conversion-error (lambda (condition) (note-place condition argument '()))))
-             (pythonized-argument argument))))
-    (let ((keywords (member-if #'keywordp arguments)))
-      (check-keywords keywords)
-      (nconc (mapcar (lambda (argument) (as-positional (value argument))) (ldiff arguments keywords))
-             (loop for (keyword argument) on keywords by #'cddr
-                   collect keyword
-                   collect (value argument))))))
+  (let ((keywords (member-if #'keywordp arguments)))
+    (check-keywords keywords)
+    (nconc (mapcar (lambda (argument) (as-positional (pythonized-value argument)))
+                   (ldiff arguments keywords))
+           (loop for (keyword argument) on keywords by #'cddr
+                 collect keyword
+                 collect (pythonized-value argument)))))

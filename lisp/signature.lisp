@@ -173,22 +173,37 @@ values of the keyword ones."
         collect (cons (or (cdr (assoc keyword (signature-keywords signature))) keyword)
                       (first rest))))
 
+(defun pythonized-split (positional keywords frame)
+  "The list POSITIONAL and the alist KEYWORDS with pythonizers, if there are any, applied to the values."
+  (if *pythonizers*
+      (values (keep (mapcar #'pythonized-value positional) frame)
+              (keep (loop for (keyword . value) in keywords
+                          collect (cons keyword (pythonized-value value)))
+                    frame))
+      (values positional keywords)))
+
+(defun encode-split (positional keywords frame)
+  "Write the list POSITIONAL and the alist KEYWORDS; the address and how many there are of each."
+  (multiple-value-bind (positional keywords) (pythonized-split positional keywords frame)
+    (let* ((count (length positional))
+           (cells (allocate-cells frame (+ count (* 2 (length keywords)))))
+           (place (+ cells (* count +value-size+))))
+      (loop for argument in positional
+            for cell from cells by +value-size+
+            do (encode argument cell frame))
+      (loop for (keyword . value) in keywords
+            for cell from place by (* 2 +value-size+)
+            do (encode-name-designator keyword cell frame)
+               (encode value (+ cell +value-size+) frame))
+      (values cells count (length keywords)))))
+
 (defun call-split (name positional keywords)
   "Call NAME, a NAME, with the list POSITIONAL and the alist KEYWORDS."
   (with-crossing (frame)
     (with-encoded (frame (callable encode-name-designator name))
-      (let* ((count (length positional))
-             (cells (allocate-cells frame (+ count (* 2 (length keywords)))))
-             (place (+ cells (* count +value-size+))))
-        (loop for argument in positional
-              for cell from cells by +value-size+
-              do (encode argument cell frame))
-        (loop for (keyword . value) in keywords
-              for cell from place by (* 2 +value-size+)
-              do (encode-name-designator keyword cell frame)
-                 (encode value (+ cell +value-size+) frame))
+      (multiple-value-bind (cells count keyword-count) (encode-split positional keywords frame)
         (crossed (frame)
-          (%%call callable (pointer cells) count (length keywords) (result-flags)
+          (%%call callable (pointer cells) count keyword-count (result-flags)
                  (pointer (frame-result frame))))))))
 
 (defun make-caller (name signature)

@@ -80,6 +80,12 @@
 
 (define-single-threaded)
 
+;; For editors.
+(dolist (symbol *functions*)
+  (multiple-value-bind (lambda-list known) (pyrite/port:function-lambda-list (fdefinition symbol))
+    (when known
+      (pyrite/port:show-lambda-list (own symbol) lambda-list))))
+
 (defmacro py4cl2-cffi/single-threaded:chain (&rest chain)
   "As PYRITE:CHAIN, after choosing the mode :DEDICATED-THREAD for good."
   `(py4cl2-cffi/single-threaded:chain* ,@(loop for link in chain collect `',link)))

@@ -154,6 +154,19 @@ nobody knows how to ask this Lisp."
   (define 'defpyfun "any_number")
   (is (equal '(1 "x" 2) (funcall 'any-number 1 :x 2))))
 
+(test defpyfun.pythonizers
+  "They apply however keywords are written: as Python's names, as others, as values."
+  (define-python "def named(a, xY=2, /, bC=3, **rest): return (a, xY, bC, rest.get('d'))")
+  (define 'defpyfun "named")
+  (with-pythonizers ((integer "str") (keyword (lambda (keyword) (string-upcase keyword))))
+    (is (equal '("1" "2" "3" "4") (funcall 'named 1 2 3 :d 4)))
+    (is (equal '("1" "2" "3" "4") (funcall 'named 1 2 :b-c 3 :d 4)))
+    (is (equal '("K" 2 "3" ("L" "4")) (funcall 'named :k :b-c 3 :d '(:l 4)))))
+  (define-python "def pair(a, b, /): return (a, b)")
+  (define 'defpyfun "pair")
+  (with-pythonizers ((vector "tuple"))
+    (is (equal '((1 (2)) "k") (funcall 'pair #(1 #(2)) :k)))))
+
 (test defpyfun.malformed-keywords
   (define-python "def keyed(a, xY=2): return (a, xY)")
   (define 'defpyfun "keyed")

@@ -87,3 +87,14 @@
       (is (equalp #*010 (with-remote-objects* (py-logand (py> vector 1) (py< vector 3)))))
       (is (equalp #*100 (py-lognot (py> vector 1))))
       (signals py-value-error (py-bool vector)))))
+
+(test operators.keywords
+  "A keyword is a value: its Python name."
+  (is (eq t (py= :a-b "a_b")))
+  (is (equal "ab" (py+ :a :b)))
+  (is (eq t (py-in :a '("a"))))
+  (is (eq t (pyisinstance :a "str")))
+  (is (equal (pymethod-list "a") (pymethod-list :a)))
+  (is (eq t (pyobject-wrapper-eq (pyvalue "str") (pytype-of :a))))
+  (with-pythonizers ((keyword "len"))
+    (is (eql 5 (py+ 2 :abc)))))

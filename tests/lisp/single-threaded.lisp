@@ -55,3 +55,13 @@ thing.items = [1, 2, 3]")
   (pystop)
   (is-true (python-works-p))
   (is (eq :dedicated-thread +python-call-mode+) "The mode does not outlive PYSTOP."))
+
+(test single-threaded.lambda-lists
+  "An editor shows those of the functions that are called."
+  (unless (eq :unknown (shown-lambda-list 'py4cl2-cffi:pycall))
+    ;; ECL does not tell an empty one from one that it does not know.
+    (dolist (symbol (remove nil py4cl2-cffi/single-threaded-implementation::*functions*
+                            :key #'shown-lambda-list))
+      (is (equal (shown-lambda-list symbol)
+                 (shown-lambda-list (py4cl2-cffi/single-threaded-implementation::own symbol)))
+          "~A" symbol))))
