@@ -504,12 +504,30 @@ def run_exit_functions():
     atexit.register(finalizing)
 
 
-def importing():
-    """The numbers of the threads that are in the code of the import system itself, which takes locks."""
+def is_beginning_thread(frame):
+    """Whether `frame` is of threading.Thread.start, or called by it."""
+    thread = getattr(sys.modules.get("threading"), "Thread", None)
+    start = getattr(getattr(thread, "start", None), "__code__", None)
+    for _ in range(4):
+        if frame is None or start is None:
+            return False
+        if frame.f_code is start:
+            return True
+        frame = frame.f_back
+
+
+def uninterruptible(main):
+    """The numbers of the threads where no exception may come now.
+
+    They are in the code of the import system itself, which takes locks; or wait for a thread of theirs to begin,
+    which has their number until then (up to Python 3.11), and would get what is for them. What is for the thread
+    `main` is told otherwise.
+    """
     return [
         thread
         for thread, frame in sys._current_frames().items()
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+        or (thread != main and is_beginning_thread(frame))
     ]
 
 

@@ -144,6 +144,34 @@ fn the_thread_that_started_python_may_end_with_the_gil() {
     assert_eq!(python().eval("6 * 7").expect("a number"), int(42));
 }
 
+fn threads_that_begin_are_not_taken_for_those_that_begin_them() {
+    let host = python();
+    host.exec(
+        "import threading\n\
+         def nothing(): pass\n\
+         def begin():\n    for _ in range(50): threading.Thread(target=nothing, daemon=True).start()",
+    )
+    .expect("a function");
+    std::thread::scope(|scope| {
+        let threads = (0..3).map(|_| {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let mut limit = 0;
+                    // SAFETY: the place is a local's.
+                    assert_eq!(unsafe { (host.api.pyr_limit)(1, &raw mut limit) }, PYR_OK);
+                    let _ = host.eval("begin()");
+                    // SAFETY: only numbers.
+                    assert_eq!(unsafe { (host.api.pyr_limit_end)(limit) }, PYR_OK);
+                }
+            })
+        });
+        for thread in threads.collect::<Vec<_>>() {
+            thread.join().expect("no panic");
+        }
+    });
+    assert_eq!(host.eval("6 * 7").expect("a number"), int(42));
+}
+
 macro_rules! in_children {
     ($($name:ident: $body:ident;)*) => {$(
         #[test]
@@ -161,5 +189,6 @@ in_children! {
     forgets_interrupts: an_interrupt_of_a_thread_that_waits_for_the_gil_is_not_the_next_call_s;
     leaves_no_handles: a_question_that_an_interrupt_forestalls_leaves_no_handles;
     works_later: what_failed_for_want_of_files_works_later;
+    begins_threads: threads_that_begin_are_not_taken_for_those_that_begin_them;
     lets_go_of_the_gil: the_thread_that_started_python_may_end_with_the_gil;
 }

@@ -1,7 +1,8 @@
 //! The thread that delivers requests. It takes no signals, and runs no code but what is here.
 //!
 //! A request waits while a thread is in Python's own code of imports: an exception there may come between the
-//! taking of a lock and what would give it back, and then nobody could import any more.
+//! taking of a lock and what would give it back, and then nobody could import any more. So it does while a thread
+//! begins another, which up to Python 3.11 has its number at first, and would get what is for it.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,6 +146,13 @@ impl State {
         threads.any(|thread| thread.interruption.is_in_python())
     }
 
+    /// The number of Python's main thread, 0 when it is none of the host's.
+    fn main_id(&self) -> u64 {
+        let mut threads = self.threads.iter().map(Listed::thread);
+        let main = threads.find(|thread| thread.interruption.is_main());
+        main.map_or(0, Thread::id)
+    }
+
     /// Have those that sleep in the kernel look for what they were told. Only Python's main thread does so.
     fn wake_sleepers(&self) {
         for listed in self.threads.iter().filter(|listed| is_wanted(listed)) {
@@ -164,7 +172,7 @@ fn is_wanted(listed: &Listed) -> bool {
 /// whether all could be told.
 fn deliver_requests() -> bool {
     Python::attach(|py| {
-        let importing = importing(py);
+        let uninterruptible = uninterruptible(py);
         let mut all = true;
         // No Python code runs from here on.
         for listed in state().threads.iter().filter(|listed| is_wanted(listed)) {
@@ -172,7 +180,7 @@ fn deliver_requests() -> bool {
             if !thread.interruption.is_in_python() {
                 continue;
             }
-            if importing.contains(&thread.id()) {
+            if uninterruptible.contains(&thread.id()) {
                 all = false;
             } else if thread.interruption.deliver() {
                 deliver(py, thread);
@@ -182,13 +190,11 @@ fn deliver_requests() -> bool {
     })
 }
 
-/// The numbers of the threads that are in Python's own code of imports.
-fn importing(py: Python<'_>) -> Vec<u64> {
-    let importing = bridge::call(py, "importing", ());
-    importing.map_or_else(
-        |_| Vec::new(),
-        |importing| importing.extract().unwrap_or_default(),
-    )
+/// The numbers of the threads where no exception may come now.
+fn uninterruptible(py: Python<'_>) -> Vec<u64> {
+    let main = state().main_id();
+    let threads = bridge::call(py, "uninterruptible", (main,));
+    threads.map_or_else(|_| Vec::new(), |threads| threads.extract().unwrap_or_default())
 }
 
 /// Tell Python that `thread` is to stop.
