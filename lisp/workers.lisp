@@ -42,13 +42,14 @@ that have ended before it makes one, and they may be asking something at their e
 (defun ensure-workers (count)
   "See to it that there are COUNT workers that have no question. One thread at a time makes them: others have
 questions to answer, for which it may be waiting."
-  (loop while (with-workers
-                (unless **ending**
-                  (setf **workers-wanted** t)
-                  (unless (or **starting** (<= count (length (idle-workers))))
-                    (setf **starting** t))))
-        do (unwind-protect (start-worker)
-             (setf **starting** nil))))
+  (pyrite/port:without-interrupts
+    (loop while (with-workers
+                  (unless **ending**
+                    (setf **workers-wanted** t)
+                    (unless (or **starting** (<= count (length (idle-workers))))
+                      (setf **starting** t))))
+          do (unwind-protect (start-worker)
+               (setf **starting** nil)))))
 
 (defun replace-lost-workers ()
   "See to it that there is a worker, if there was one: not every Lisp's threads outlive the beginning of the
