@@ -42,15 +42,22 @@
 (when (eql ext:*program-exit-code* 0)
   (setf ext:*program-exit-code* t))
 
+(defun thread-ends-p ()
+  "Whether the unwinding that this cleans up after goes to the thread's first frame: that is MP:EXIT-PROCESS."
+  (ffi:c-inline () () :bool "ecl_process_env()->nlj_fr == ecl_process_env()->frs_org" :one-liner t))
+
 (defun call-with-ends-caught (body function)
-  "Call BODY; call FUNCTION when it would end the process, which EXT:QUIT does by setting the code and
-unwinding."
+  "Call BODY; call FUNCTION when it would end the thread, or the process, which EXT:QUIT does by setting the code
+and unwinding."
   (let ((before ext:*program-exit-code*) (returned nil))
     (unwind-protect (multiple-value-prog1 (funcall body)
                       (setf returned t))
-      (unless (or returned (eql before ext:*program-exit-code*))
-        (let ((code (shiftf ext:*program-exit-code* before)))
-          (funcall function (lambda () (ext:quit code))))))))
+      (unless returned
+        (let ((ends (thread-ends-p)))
+          (cond ((not (eql before ext:*program-exit-code*))
+                 (let ((code (shiftf ext:*program-exit-code* before)))
+                   (funcall function (lambda () (ext:quit code)))))
+                (ends (funcall function #'mp:exit-process))))))))
 
 (defun call-with-exits-caught (body exit-function handler-function)
   (let ((restarts (cons '() si:*restart-clusters*)) (handlers (cons (list (cons 'nil #'identity)) si:*handler-clusters*))
