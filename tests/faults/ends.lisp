@@ -10,7 +10,9 @@
   "import atexit, multiprocessing, os, sys, threading, time
 print('mark:unflushed', end='')
 atexit.register(lambda: print('\\nmark:atexit'))
+ready = threading.Event()
 def late():
+    ready.wait()
     time.sleep(1)
     print('\\nmark:thread')
 threading.Thread(target=late).start()
@@ -21,6 +23,7 @@ def start(f):
     global pool
     pool = multiprocessing.get_context('spawn').Pool(2)
     print('\\nmark:pool', *pool.map(abs, (-1, -2)))
+    ready.set()
 lock = multiprocessing.Lock()
 with open(os.environ['PYRITE_PIDS'], 'w') as pids:
     print(os.getpid(), file=pids)
