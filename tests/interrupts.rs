@@ -361,19 +361,7 @@ fn imports_can_be_interrupted() {
     alive(host);
 }
 
-macro_rules! in_children {
-    ($($name:ident: $body:ident;)*) => {$(
-        #[test]
-        fn $name() {
-            match child::case() {
-                None => drop(child::run(stringify!($name), stringify!($body), &[])),
-                Some(_) => $body(),
-            }
-        }
-    )*};
-}
-
-in_children! {
+child::each! {
     ends_by_a_signal: a_signal_ends_python_code;
     ends_by_a_signal_elsewhere: a_signal_ends_code_of_another_thread;
     ends_by_the_host_s_signal: the_host_s_signal_for_interrupts_ends_python_code;

@@ -172,19 +172,7 @@ fn threads_that_begin_are_not_taken_for_those_that_begin_them() {
     assert_eq!(host.eval("6 * 7").expect("a number"), int(42));
 }
 
-macro_rules! in_children {
-    ($($name:ident: $body:ident;)*) => {$(
-        #[test]
-        fn $name() {
-            match child::case() {
-                None => drop(child::run(stringify!($name), stringify!($body), &[])),
-                Some(_) => $body(),
-            }
-        }
-    )*};
-}
-
-in_children! {
+child::each! {
     gives_signals_to_the_host: a_signal_while_a_thread_waits_for_the_gil_is_the_host_s;
     forgets_interrupts: an_interrupt_of_a_thread_that_waits_for_the_gil_is_not_the_next_call_s;
     leaves_no_handles: a_question_that_an_interrupt_forestalls_leaves_no_handles;

@@ -50,3 +50,19 @@ pub fn run(test: &str, case: &str, variables: &[(&str, &str)]) -> String {
     assert!(said.contains("1 passed"), "{case}: no test ran\n{said}");
     said
 }
+
+/// Tests of the names, each of which calls the function of its body in a process of its own.
+#[allow(unused_macros, reason = "not each test file uses it")]
+macro_rules! each {
+    ($($name:ident: $body:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            match $crate::host::child::case() {
+                None => drop($crate::host::child::run(stringify!($name), stringify!($body), &[])),
+                Some(_) => $body(),
+            }
+        }
+    )*};
+}
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use each;
