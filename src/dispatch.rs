@@ -62,14 +62,14 @@ pub(crate) fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
-/// The state. Not in a child, where it may be locked by a thread that is not there.
-fn state() -> MutexGuard<'static, State> {
-    DESK.state.lock().unwrap_or_else(PoisonError::into_inner)
+/// The state; nothing in a child, where a thread that is not there may have locked it.
+fn state() -> Option<MutexGuard<'static, State>> {
+    (!is_forked()).then(|| DESK.state.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Have `question` answered by a thread that serves; 1 when it was.
 pub(crate) fn put(question: &Question) -> i32 {
-    let mut state = state();
+    let Some(mut state) = state() else { return 0 };
     state.last_ticket += 1;
     let ticket = state.last_ticket;
     state.waiting.push_back(Waiting {
@@ -88,14 +88,13 @@ pub(crate) fn put(question: &Question) -> i32 {
 
 /// Wait up to `patience` for a question: its ticket, itself, and how many other threads wait for one.
 pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
-    if is_forked() {
+    let end = Instant::now() + patience;
+    let Some(mut state) = state() else {
         std::thread::sleep(patience);
         return None;
-    }
-    let end = Instant::now() + patience;
+    };
     // SAFETY: may be called at any time.
     let here = unsafe { libc::pthread_self() };
-    let mut state = state();
     let wakes = state.wakes;
     loop {
         if let Some(waiting) = state.waiting.pop_front() {
@@ -124,10 +123,7 @@ pub(crate) fn take(patience: Duration) -> Option<(u64, Question, u32)> {
 
 /// The question of `ticket` is answered, or (0) not. False when it is nobody's.
 pub(crate) fn answer(ticket: u64, answered: i32) -> bool {
-    if is_forked() {
-        return false;
-    }
-    let mut state = state();
+    let Some(mut state) = state() else { return false };
     let Some(place) = state.taken.iter().position(|&taken| taken == ticket) else {
         return false;
     };
@@ -140,7 +136,7 @@ pub(crate) fn answer(ticket: u64, answered: i32) -> bool {
 /// Send `signal` to one of the threads that wait for questions, and have them return to the host, which may be
 /// deferring it until then; false when there is none.
 pub(crate) fn signal(signal: i32) -> bool {
-    let mut state = state();
+    let Some(mut state) = state() else { return false };
     let Some(&idle) = state.idle.last() else {
         return false;
     };
@@ -153,8 +149,8 @@ pub(crate) fn signal(signal: i32) -> bool {
 
 /// Have all threads that wait for questions return at once.
 pub(crate) fn wake() {
-    if !is_forked() {
-        state().wakes += 1;
+    if let Some(mut state) = state() {
+        state.wakes += 1;
         DESK.asked.notify_all();
     }
 }
