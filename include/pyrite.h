@@ -46,7 +46,8 @@
  * THREADS. Any thread may call any function at any time. Each call takes the GIL and drops it;
  * pyr_gil_acquire holds it over many. Errors are kept for each thread. The floating-point environment
  * and the signal handlers of the host are left as they are. After fork, a child must not call; in one
- * that Python code makes, asking the host raises a RuntimeError.
+ * that Python code makes, asking the host raises a RuntimeError. A host that has made other interpreters
+ * than Python's first calls while no thread state of theirs is current.
  */
 
 #ifndef PYRITE_H

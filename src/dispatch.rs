@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::api::callbacks;
 use crate::ask::Question;
 use crate::thread;
 
@@ -51,6 +52,13 @@ static DESK: LazyLock<Desk> = LazyLock::new(|| Desk {
 
 /// Set in a child of this process.
 static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Have the children that are forked from now on know that they are. Without memory for that they do not.
+pub(crate) fn watch_forks() {
+    static ONCE: Once = Once::new();
+    // SAFETY: the function only sets a flag.
+    ONCE.call_once(|| _ = unsafe { libc::pthread_atfork(None, None, Some(callbacks::forked)) });
+}
 
 /// Note that this is a child, in which no thread of the host's is left.
 pub(crate) fn note_fork() {

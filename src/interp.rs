@@ -14,7 +14,6 @@ use std::time::Duration;
 use pyo3::Python;
 
 use crate::abi::*;
-use crate::api::callbacks;
 use crate::api::python::{self, PyStatus};
 use crate::fault::Record;
 use crate::fpenv::{self, FpEnv};
@@ -172,8 +171,6 @@ fn run_code(code: &str) -> Result<(), Record> {
 fn first_start(options: &Options) -> Result<(), Record> {
     guard::quiet_panics();
     check_version()?;
-    // SAFETY: the function only sets a flag. Without it, which takes memory, a child cannot tell.
-    unsafe { libc::pthread_atfork(None, None, Some(callbacks::forked)) };
     fpenv::ignore_x87(options.flags & PYR_NO_X87 != 0);
     let host = FpEnv::enter();
     let handlers = signals::Handlers::save();

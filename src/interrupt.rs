@@ -250,6 +250,7 @@ fn state() -> MutexGuard<'static, State> {
 
 /// Note that `thread` lives.
 pub(crate) fn add_thread(thread: NonNull<Thread>) {
+    dispatch::watch_forks();
     // In a child the lock may be held by a thread that is not there.
     if !dispatch::is_forked() {
         state().threads.push(Listed(thread));

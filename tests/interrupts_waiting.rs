@@ -137,6 +137,25 @@ fn what_failed_for_want_of_files_works_later() {
     assert_eq!(late.status, PYR_TIMED_OUT);
 }
 
+fn a_child_has_no_limits_also_of_a_process_without_python() {
+    let host = loaded();
+    let mut id = 0;
+    // SAFETY: the place is a local's.
+    let mut limit = || unsafe { (host.api.pyr_limit)(60_000, &raw mut id) };
+    assert_eq!(limit(), PYR_OK);
+    // SAFETY: the child makes only a call that needs nothing of other threads.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = limit() == PYR_NOT_RUNNING;
+        // SAFETY: nothing else of the process runs here.
+        unsafe { libc::_exit(i32::from(!refused)) };
+    }
+    let mut status = -1;
+    // SAFETY: the place is a local's.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0);
+}
+
 fn the_thread_that_started_python_may_end_with_the_gil() {
     std::thread::spawn(|| python().acquire().expect("the GIL"))
         .join()
@@ -177,6 +196,7 @@ child::each! {
     forgets_interrupts: an_interrupt_of_a_thread_that_waits_for_the_gil_is_not_the_next_call_s;
     leaves_no_handles: a_question_that_an_interrupt_forestalls_leaves_no_handles;
     works_later: what_failed_for_want_of_files_works_later;
+    is_a_child: a_child_has_no_limits_also_of_a_process_without_python;
     begins_threads: threads_that_begin_are_not_taken_for_those_that_begin_them;
     lets_go_of_the_gil: the_thread_that_started_python_may_end_with_the_gil;
 }
