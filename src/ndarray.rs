@@ -9,9 +9,9 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use numpy::npyffi::{PyArrayObject, PyArrayObject_fields, npy_intp};
-use pyo3::exceptions::{PyAttributeError, PyModuleNotFoundError};
+use pyo3::exceptions::{PyAttributeError, PyModuleNotFoundError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyType};
 use pyo3::{Bound, ffi, intern};
 
 use crate::api::numpy::{New, SetBaseObject};
@@ -113,10 +113,25 @@ fn read_types(module: &Bound<'_, PyAny>) -> PyResult<Types> {
             scalars.push((module.getattr(*name)?.into_ptr().cast(), scalar));
         }
     }
+    let array = module.getattr("ndarray")?;
+    if !is_array_type(&array)? {
+        return Err(PyTypeError::new_err("another module has numpy's name"));
+    }
     Ok(Types {
-        array: module.getattr("ndarray")?.into_ptr().cast(),
+        array: array.into_ptr().cast(),
         scalars,
     })
+}
+
+/// Whether `array` is numpy's own type, whose objects have its fields: one that is made in C, of which nobody can
+/// change the module. Others go by the name of numpy, too: stand-ins for tests, modules for other devices.
+fn is_array_type(array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(array) = array.cast::<PyType>() else {
+        return Ok(false);
+    };
+    // SAFETY: attached; a type.
+    let made_in_c = unsafe { ffi::PyType_GetFlags(array.as_type_ptr()) } & ffi::Py_TPFLAGS_HEAPTYPE == 0;
+    Ok(made_in_c && array.module()? == "numpy")
 }
 
 /// What numpy makes of `object`.

@@ -77,3 +77,21 @@ sys.modules.update(hidden)"))
       (is-for-each (report (subseq reports (1+ count) (+ 3 count (length *needs-no-numpy*))))
         (eq t report))
       (is (equalp *numpy-values* (last reports count))))))
+
+(test numpy.stand-ins
+  "What goes by the name of numpy is not taken for it."
+  (with-numpy
+    (let ((reports (numpy-reports
+                    '(pyrite:pyexec "import sys, types
+numpy = sys.modules['numpy'] = types.ModuleType('numpy')
+for name in '''ndarray float64 int64 int_ longlong intc short byte uint64 uint ulonglong uintc ushort ubyte float32 float16
+            complex64 bool_ complex128 str_'''.split():
+    setattr(numpy, name, type(name, (), {'__module__': 'numpy'}))")
+                    '(pyrite:pyobject-wrapper-p (pyrite:pyeval "numpy.ndarray()"))
+                    '(pyrite:pyobject-wrapper-p (pyrite:pyeval "numpy.float64()"))
+                    '(pyrite:pyexec "del sys.modules['numpy']
+import numpy")
+                    '(equalp #(0d0 0d0) (pyrite:pyeval "numpy.zeros(2)"))
+                    '(eql 1.0 (pyrite:pyeval "numpy.float32(1)")))))
+      (is-for-each (place '(1 2 4 5))
+        (eq t (nth place reports))))))
