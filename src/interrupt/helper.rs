@@ -76,11 +76,27 @@ fn make() -> Option<[i32; 2]> {
     None
 }
 
-/// Have the thread look at once. May be called by signal handlers.
+/// Have the thread look at once. May be called by signal handlers: `errno` is the interrupted code's.
 pub(crate) fn wake() {
     if let Some(pipe) = PIPE.get() {
-        // SAFETY: the byte lives; a full pipe, which wakes as well, takes nothing.
-        unsafe { libc::write(pipe[1], [0u8].as_ptr().cast(), 1) };
+        // SAFETY: the byte lives; a full pipe, which wakes as well, takes nothing; the place is this thread's.
+        unsafe {
+            let errno = errno();
+            let before = *errno;
+            libc::write(pipe[1], [0u8].as_ptr().cast(), 1);
+            *errno = before;
+        }
+    }
+}
+
+/// Where `errno` of the calling thread is.
+fn errno() -> *mut i32 {
+    // SAFETY: gives an address.
+    unsafe {
+        #[cfg(target_os = "macos")]
+        return libc::__error();
+        #[cfg(not(target_os = "macos"))]
+        libc::__errno_location()
     }
 }
 
