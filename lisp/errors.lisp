@@ -98,12 +98,11 @@ calls might fail."
     (signal-status status)))
 
 (defun call-when-running (function)
-  "The status of FUNCTION, a call that needs Python; Python is started when it does not run."
-  (let ((status (funcall function)))
-    (cond ((eql status +not-running+)
-           (python-start-if-not-alive)
-           (funcall function))
-          (t status))))
+  "The status of FUNCTION, a call that needs Python; Python is started as often as it does not run."
+  (loop for status = (funcall function)
+        while (eql status +not-running+)
+        do (python-start-if-not-alive)
+        finally (return status)))
 
 (defun pyerror-traceback (condition)
   "The traceback of the Python exception in CONDITION as Python prints it, a string.

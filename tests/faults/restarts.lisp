@@ -107,6 +107,15 @@ cycle = Cycle(); cycle.itself = cycle")
                                  (pycall "abs" -1)))))))
   (is-true (alive-p)))
 
+(test restarts.stopped-again
+  "Who finds Python stopped starts it, as often as others stop it before the call is made."
+  (let ((stops 3))
+    (is (eql pyrite::+ok+ (pyrite::call-when-running (lambda ()
+                                                       (unless (minusp (decf stops)) (pystop))
+                                                       (if (pyrite:python-alive-p)
+                                                           pyrite::+ok+
+                                                           pyrite::+not-running+)))))))
+
 (test restarts.callbacks-that-stop
   "A Lisp function that Python called stops Python: the call comes to its end."
   (is (eql 7 (pycall (pyeval "lambda f: (f(), 7)[1]") (lambda () (pystop) nil))))
