@@ -30,8 +30,10 @@ pub(crate) struct ObjectPointer(pub(crate) *mut ffi::PyObject);
 // SAFETY: the pointer is only used by the thread that drains, which holds the GIL.
 unsafe impl Send for ObjectPointer {}
 
-/// How many debts one entry pays at the most, so that no call waits long for others' garbage.
+/// How many debts one entry pays, so that no call waits long for others' garbage: so many, and of more than that a
+/// part, lest calls leave more than they pay.
 const BATCH: usize = 1024;
+const PART: usize = 4;
 
 static QUEUE: LazyLock<(Sender<Debt>, Receiver<Debt>)> = LazyLock::new(unbounded);
 /// How many debts are in the queue: what an entry looks at, since asking the queue itself costs more.
@@ -60,11 +62,8 @@ pub(crate) fn drain() {
 #[cold]
 fn drain_batch() {
     let (mut dead, mut buffers, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
-    for debt in QUEUE
-        .1
-        .try_iter()
-        .take(BATCH.min(PENDING.load(Ordering::Acquire)))
-    {
+    let pending = PENDING.load(Ordering::Acquire);
+    for debt in QUEUE.1.try_iter().take(pending.min(BATCH.max(pending / PART))) {
         PENDING.fetch_sub(1, Ordering::Relaxed);
         match debt {
             // A stale handle owes nothing.

@@ -328,3 +328,19 @@ fn handles_inside_a_result_outlive_it() {
     }
     assert_eq!(python.settled(), base);
 }
+
+#[test]
+fn calls_pay_for_what_comes_of_calls() {
+    let (python, _alone) = alone();
+    let base = python.settled();
+    let count = 10_000;
+    for _ in 0..30 {
+        let Ok(Value::List(objects)) = python.eval(&format!("[object() for _ in range({count})]")) else {
+            panic!("a list")
+        };
+        objects.iter().for_each(|object| python.release(object.handle()));
+        let (_, pending) = python.counters();
+        assert!(pending <= 5 * count, "{pending}");
+    }
+    assert_eq!(python.settled(), base);
+}
