@@ -43,6 +43,7 @@ which calls give back what was found. What is left then is in use."
 (defun look-at-memory ()
   "Look at the memory, unless that was done a moment ago."
   (setf **unlooked-wrappers** 0)
+  (pyrite/port:catch-up-with-gc)
   (let ((now (get-internal-real-time)))
     (when (>= now **next-look**)
       (setf **next-look** (+ now +look-interval+))

@@ -81,6 +81,8 @@
    #:make-lock #:with-lock #:with-free-lock
    ;; (add-gc-hook FUNCTION): call FUNCTION after garbage collections, where that can be had.
    #:add-gc-hook
+   ;; (catch-up-with-gc): do what is to be done after a garbage collection, if that was left out after the last.
+   #:catch-up-with-gc
    ;; (finalize-handle OBJECT HANDLE FUNCTION ADDRESS): call FUNCTION, or the C function that it calls, which is
    ;; at ADDRESS, on HANDLE, 62 bits, some time after OBJECT is garbage. It never blocks.
    #:finalize-handle

@@ -125,10 +125,22 @@ be interrupted: an exit would lose the blocks that were taken."
 
 (sb-ext:defglobal **gc-functions** '(sweep-finalizers))
 
-(defun call-gc-functions ()
-  "Call what is to be called after a garbage collection. SBCL has a handler round its hooks, which takes all
-conditions for faults of theirs: that of a C-c or a timeout that comes meanwhile would be lost."
-  (let ((sb-kernel:*handler-clusters* (rest sb-kernel:*handler-clusters*)))
-    (mapc #'funcall **gc-functions**)))
+(sb-ext:defglobal **gc-time** 0 "How long garbage had been collected when that was last followed up.")
 
-(pushnew 'call-gc-functions sb-ext:*after-gc-hooks*)
+(defun call-gc-functions ()
+  "Call what is to be called after a garbage collection."
+  (setf **gc-time** sb-ext:*gc-run-time*)
+  (mapc #'funcall **gc-functions**))
+
+(defun call-gc-functions-as-hook ()
+  "SBCL has a handler round its hooks, which takes all conditions for faults of theirs: that of a C-c or a timeout
+that comes meanwhile would be lost."
+  (let ((sb-kernel:*handler-clusters* (rest sb-kernel:*handler-clusters*)))
+    (call-gc-functions)))
+
+(pushnew 'call-gc-functions-as-hook sb-ext:*after-gc-hooks*)
+
+;; SBCL calls no hooks after a collection that comes while interrupts wait, as most do where results are made.
+(defun catch-up-with-gc ()
+  (unless (eql **gc-time** sb-ext:*gc-run-time*)
+    (call-gc-functions)))

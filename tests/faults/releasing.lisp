@@ -52,6 +52,15 @@ def during(f):
       (pyexec "sys.unraisablehook = releasing_hook")))
   (is-true (alive-p)))
 
+(test releasing.collections-in-calls
+  "What is garbage when a collection comes in the middle of a call is given back, too: nobody else collects here."
+  (if (eq (uiop:implementation-type) :sbcl)
+      (let ((most (loop repeat 100
+                        do (pyeval "[object() for _ in range(20000)]")
+                        maximize (getf (python-stats) :handles))))
+        (is (< most 1500000) "~D handles" most))
+      (skip "Other Lisps have finalizers of their own.")))
+
 (test releasing.chain
   "A chain of ends is no matter of the stack."
   (pyexec *releasing-code*)
