@@ -111,6 +111,7 @@ pub(crate) fn ask<'py>(
     }
     // Python code that calls the host in a loop may not come by another entry for long.
     release::drain();
+    interrupt::tell_if_late(py, thread::current());
     let answered = answered?;
     answer(py, answered, &reply, &value)
 }

@@ -1,5 +1,6 @@
 """What Pyrite does in Python itself: run once, in a module of its own, when Python starts."""
 
+import _thread
 import builtins
 import gc
 import importlib
@@ -523,11 +524,17 @@ def uninterruptible(main):
     which has their number until then (up to Python 3.11), and would get what is for them. What is for the thread
     `main` is told otherwise.
     """
+    frames = sys._current_frames()
+    # Of this thread, it is the caller's.
+    frames[_thread.get_ident()] = sys._getframe().f_back
     return [
         thread
-        for thread, frame in sys._current_frames().items()
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>"
-        or (thread != main and is_beginning_thread(frame))
+        for thread, frame in frames.items()
+        if frame is not None
+        and (
+            frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+            or (thread != main and is_beginning_thread(frame))
+        )
     ]
 
 

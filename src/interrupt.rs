@@ -23,7 +23,7 @@ use crate::{bridge, dispatch, interp, kind, signals};
 mod helper;
 mod limits;
 
-pub(crate) use limits::{end_limit, limit};
+pub(crate) use limits::{end_limit, limit, tell_if_late};
 
 /// A SIGINT came while the thread was in Python.
 pub(crate) const BY_SIGNAL: u32 = 1;
@@ -98,6 +98,11 @@ impl Interruption {
             self.told.store(true, Relaxed);
         }
         new
+    }
+
+    /// Whether Python is yet to be told of something.
+    fn is_untold(&self) -> bool {
+        !self.delivered.load(Relaxed)
     }
 
     /// How many entries run.

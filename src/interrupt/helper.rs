@@ -206,6 +206,15 @@ fn deliver_requests() -> bool {
     })
 }
 
+/// Tell Python what was requested of `thread`, this one, unless that was done or must not be now.
+#[cold]
+pub(super) fn tell(py: Python<'_>, thread: &Thread) {
+    let interruption = &thread.interruption;
+    if interruption.is_untold() && !uninterruptible(py).contains(&thread.id()) && interruption.deliver() {
+        deliver(py, thread);
+    }
+}
+
 /// The numbers of the threads where no exception may come now.
 fn uninterruptible(py: Python<'_>) -> Vec<u64> {
     let main = state().main_id();

@@ -4,9 +4,12 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use pyo3::Python;
+
 use super::{BY_LIMIT, Limit, Listed, helper, state};
 use crate::abi::PYR_NOT_RUNNING;
 use crate::fault::Record;
+use crate::thread::Thread;
 use crate::{dispatch, thread};
 
 /// Have the Python code of this thread end when `patience` is over; the limit's id.
@@ -34,6 +37,15 @@ pub(crate) fn limit(patience: Duration) -> Result<u64, Record> {
     };
     helper::wake();
     Ok(id)
+}
+
+/// Tell Python that `thread`, this one, is late: the limit may have been over while the host answered, and Python
+/// may run for too short a time between two answers for anybody else to find it there.
+#[inline]
+pub(crate) fn tell_if_late(py: Python<'_>, thread: &Thread) {
+    if thread.interruption.is_late() {
+        helper::tell(py, thread);
+    }
 }
 
 /// Take the limit `id` back; whether it was one of this thread.

@@ -12,6 +12,8 @@
     "def spin():"
     "    x = 0"
     "    while True: x += 1"
+    "def call_for_ever(f):"
+    "    while True: f()"
     "def wait():"
     "    import socket"
     "    a, b = socket.socketpair()"
@@ -44,7 +46,9 @@
   (times-out (with-python-timeout (0.1) (loop (pycall "len" "abc"))))
   (times-out (with-python-timeout (0.1) (sleep 0.3) (pycall "len" "abc")))
   (times-out (with-python-timeout (0) (pycall "spin")))
-  (times-out (with-python-timeout (0.1) (pycall "lambda f: f()" (lambda () (pycall "spin"))))))
+  (times-out (with-python-timeout (0.1) (pycall "lambda f: f()" (lambda () (pycall "spin")))))
+  ;; Python code that nearly always waits for Lisp.
+  (times-out (with-python-timeout (0.1) (pycall "call_for_ever" (lambda () (sleep 0.05))))))
 
 (test interrupts.timeouts-on-other-threads
   (define-endless-functions)
@@ -52,6 +56,9 @@
              (in-threads 4 (lambda (i)
                              (declare (ignore i))
                              (and (typep (signalled (with-python-timeout (0.1) (pycall "spin"))) 'python-timeout)
+                                  (typep (signalled (with-python-timeout (0.1)
+                                                      (pycall "call_for_ever" (lambda () (sleep 0.05)))))
+                                         'python-timeout)
                                   (eql 3 (pycall "len" "abc")))))))
   (is-true (alive-p)))
 
