@@ -69,6 +69,8 @@
               do (write-char character text)
               until (char= character #\Newline)))))
 
+(defconstant +read-size+ 4096 "How many characters are read at once: more may be asked for than there are.")
+
 (defun read-text (stream limit)
   "At most LIMIT characters of STREAM, or the rest of it if that is negative."
   (if (minusp limit)
@@ -76,8 +78,13 @@
         (loop for line = (read-text-line stream -1)
               until (string= line "")
               do (write-string line text)))
-      (let ((text (make-string limit)))
-        (subseq text 0 (read-sequence text stream)))))
+      (let ((part (make-string (min limit +read-size+))))
+        (with-output-to-string (text)
+          (loop for wanted = (min limit +read-size+)
+                for count = (read-sequence part stream :end wanted)
+                do (write-string part text :end count)
+                   (decf limit count)
+                until (or (< count wanted) (zerop limit)))))))
 
 (defun answer-stream (operation number &optional argument line)
   "Do what Python asks for, OPERATION on its stream of NUMBER."
