@@ -1851,9 +1851,9 @@ pyr_status pyr_reply_raise(struct pyr_reply *reply,
  * attribute `payload` (any value, a loan for instance, or NULL for None), by which the host knows it again
  * when it comes back.
  *
- * With `unwind` not 0 it is a `_pyrite.HostUnwind`, which is no `Exception`: Python code that catches
- * exceptions lets it pass, `finally` and `with` do their work, and the host goes on with an exit that it
- * began. The rest as for `pyr_reply_value`.
+ * With `unwind` not 0 it is a `_pyrite.HostUnwind`, which is a `KeyboardInterrupt` and no `Exception`: Python
+ * code that catches exceptions lets it pass, `finally` and `with` do their work, and the host goes on with an
+ * exit that it began. The rest as for `pyr_reply_value`.
  *
  * Requires: As for `pyr_reply_value`; `message` and `payload` can be read with all that they point to, or are NULL.
  */

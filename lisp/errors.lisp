@@ -62,7 +62,7 @@ calls might fail."
 
 (defun host-error-p (type)
   "True when TYPE is the name of the type of an exception that stands for something in Lisp."
-  (member type '("_pyrite.HostError" "_pyrite.HostUnwind") :test #'string=))
+  (member type '("_pyrite.HostError" "_pyrite.HostUnwind" "_pyrite.InputUnwind") :test #'string=))
 
 (defun fail-stale ()
   (fail 'stale-object

@@ -7,10 +7,11 @@ Where that cannot be asked, in a child of this process for instance, the streams
 import _thread
 import codecs
 import io
+import operator
 import os
 import sys
 
-from _pyrite import HostError, Writer
+from _pyrite import HostError, HostUnwind, InputUnwind, Writer
 
 # What the host is asked to do, with the number of a stream: 0 for sys.stdin, 1 and 2 for the others.
 WRITE, FINISH, INTERACTIVE, READ, WRITE_CAPTURED, MOVE = range(6)
@@ -33,6 +34,10 @@ def ask(operation, number, *arguments):
         return function(operation, number, *arguments)
     except HostError as error:
         raise OSError("%s: %s" % (NAMES[number], error)) from error
+    except HostUnwind as unwind:
+        if operation != READ:
+            raise
+        raise InputUnwind(unwind) from None
 
 
 def emit(number, text):
@@ -160,7 +165,7 @@ class Input(Stream):
         return True
 
     def _read(self, size, line):
-        size = -1 if size is None else size.__index__()
+        size = -1 if size is None else operator.index(size)
         text = ask(READ, self._number, size, line)
         if text is None:
             original = originals[self._number]

@@ -53,10 +53,21 @@ class HostError(Exception):
     payload = None
 
 
-class HostUnwind(BaseException):
-    """Code of the host language is on its way out through Python: it is not to be caught."""
+class HostUnwind(KeyboardInterrupt):
+    """Code of the host language is on its way out through Python: it is not to be caught.
+
+    What runs others' functions in a loop, as asyncio does, goes on after any exception but a KeyboardInterrupt.
+    """
 
     payload = None
+
+
+class InputUnwind(BaseException):
+    """The same, from within the host's input: what reads commands, as pdb does, goes on after those, too."""
+
+    def __init__(self, unwind):
+        super().__init__(*unwind.args)
+        self.payload = unwind.payload
 
 
 def host_error(message, payload, unwind):
@@ -642,6 +653,8 @@ def started(kinds, by_other, function):
     for number, name in enumerate(kinds, 1):
         if hasattr(builtins, name):
             KINDS[id(getattr(builtins, name))] = number
+    # It asks nobody to stop.
+    KINDS[id(HostUnwind)] = KINDS[id(BaseException)]
     main["sys"] = sys
     if adopted:
         return

@@ -273,6 +273,27 @@ def with_callbacks(f, g):
                (out () 4))))
   (is (equalp #(21) (pyvalue "log"))))
 
+(test callbacks-exits.event-loops
+  "An exit leaves what goes on after any exception but those by which a program is stopped."
+  (define-python "import asyncio"
+                 "def in_a_loop(f, cleaned):"
+                 "    async def main():"
+                 "        try:"
+                 "            asyncio.get_running_loop().call_soon(f)"
+                 "            await asyncio.sleep(2)"
+                 "            return 'slept'"
+                 "        finally: cleaned.append(1)"
+                 "    return asyncio.run(main())"
+                 "cleaned = []")
+  (is (eql 5 (restart-case (pycall "in_a_loop" (lambda () (invoke-restart 'out 5)) (pyvalue* "cleaned"))
+               (out (x) x))))
+  (is (equalp #(1) (pyvalue "cleaned")))
+  (signals python-unwind-aborted
+    (catch 'out (pycall "in_a_loop" (lambda () (throw 'out 5)) #())))
+  (is (eql :aborted (restart-case (pycall "in_a_loop" (lambda () (abort)) #())
+                      (abort () ':aborted))))
+  (is-true (alive-p)))
+
 ;;; The machine
 
 (declaim (notinline divide))

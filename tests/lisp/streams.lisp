@@ -121,6 +121,34 @@
     (is (eql 2 (pyeval "len(unwound)"))))
   (is (equal (text-lines "fine") (written (pyprint "fine")))))
 
+(defclass calling-input-stream (#.(gray "FUNDAMENTAL-CHARACTER-INPUT-STREAM"))
+  ((functions :initarg :functions :accessor to-be-called))
+  (:documentation "Calls a function of a list each time that it is read from, and then has come to its end."))
+
+(defmethod #.(gray "STREAM-READ-CHAR") ((stream calling-input-stream))
+  (let ((function (pop (to-be-called stream))))
+    (if function (funcall function) :eof)))
+
+(defmethod #.(gray "STREAM-UNREAD-CHAR") ((stream calling-input-stream) character)
+  (push (constantly character) (to-be-called stream))
+  nil)
+
+(test streams.exits.input
+  "So does one from a stream that is read, also where commands are read, and C-c leads to the next one."
+  (define-python "import code, pdb, sys"
+                 "def interact(): code.InteractiveConsole({}).interact('', '')"
+                 "def debug(): pdb.Pdb(nosigint=True).set_trace()")
+  (dolist (function '("sys.stdin.readline" "interact" "debug"))
+    (is (eql :left
+             (let ((*standard-input* (make-instance 'calling-input-stream
+                                                    :functions (list (lambda () (invoke-restart 'leave)))))
+                   (*standard-output* (make-broadcast-stream))
+                   (*error-output* (make-broadcast-stream)))
+               (handler-case (restart-case (pycall function)
+                               (leave () ':left))
+                 (pyerror (condition) condition)))))
+    (is-true (alive-p))))
+
 ;;; Children of this process
 
 (test streams.fork
