@@ -119,7 +119,7 @@ return when a restart says so: a value and true when VALUED and that is to be th
 
 (defun forget-name-numbers ()
   "Have every name prepared anew: the numbers were another process's."
-  (bt:with-lock-held (*names-lock*)
+  (pyrite/port:with-lock (*names-lock*)
     (loop for text being the hash-keys of *names*
           for name = (known-name text)
           when name do (setf (name-number name) 0))))

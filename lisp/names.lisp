@@ -65,12 +65,12 @@ HTTPSERVER. _private is -PRIVATE; dots are kept."
 
 (defvar *names* (make-hash-table :test 'equal)
   "Weak pointers to the names, by text: only call sites and symbols hold them. No weak table, since ECL's
-gives values of other keys.")
+gives values of other keys. No interrupt comes meanwhile: an exit would leave ECL's collector locked.")
 
 (defvar *names-limit* 1000
   "The size of *NAMES* from which on those that are gone are taken out of it.")
 
-(defvar *names-lock* (bt:make-lock "Pyrite names"))
+(defvar *names-lock* (pyrite/port:make-lock "Pyrite names"))
 
 (defun known-name (text)
   "The NAME of TEXT, or NIL when there is none or it is gone."
@@ -85,7 +85,7 @@ gives values of other keys.")
 
 (defun find-name (text)
   "The NAME of TEXT, the same for every call site."
-  (bt:with-lock-held (*names-lock*)
+  (pyrite/port:with-lock (*names-lock*)
     (or (known-name text)
         (let ((name (make-name (coerce text 'simple-string))))
           (when (>= (hash-table-count *names*) *names-limit*) (forget-lost-names))

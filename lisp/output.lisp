@@ -17,11 +17,11 @@
 
 (pyrite/port:define-global **stream-locks** (trivial-garbage:make-weak-hash-table :test 'eq :weakness :key)
   "A lock for each stream that Python uses.")
-(pyrite/port:define-global **stream-locks-lock** (bt:make-lock "Pyrite streams"))
+(pyrite/port:define-global **stream-locks-lock** (pyrite/port:make-lock "Pyrite streams"))
 
 (defun stream-lock (stream)
   "The lock that a thread of Python's has while it uses STREAM."
-  (bt:with-lock-held (**stream-locks-lock**)
+  (pyrite/port:with-lock (**stream-locks-lock**)
     (or (gethash stream **stream-locks**)
         (setf (gethash stream **stream-locks**) (bt:make-recursive-lock "Pyrite stream")))))
 

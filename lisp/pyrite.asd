@@ -21,6 +21,7 @@
                              (:file "sbcl-keepers" :if-feature :sbcl)
                              (:file "sbcl-exits" :if-feature :sbcl)
                              (:file "ecl" :if-feature :ecl)
+                             (:file "ecl-interrupts" :if-feature :ecl)
                              (:file "ecl-exits" :if-feature :ecl)
                              (:file "ccl" :if-feature :ccl)
                              (:file "no-faults" :if-feature (:not :sbcl))))

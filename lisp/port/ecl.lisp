@@ -146,7 +146,9 @@
 (defun collector-bytes (name)
   "What the function NAME of the garbage collector's library tells, in bytes; NIL without it."
   (let ((function (cffi:foreign-symbol-pointer name)))
-    (when function (cffi:foreign-funcall-pointer function () :size))))
+    (when function
+      ;; They lock the collector.
+      (mp:without-interrupts (cffi:foreign-funcall-pointer function () :size)))))
 
 (defun heap-size ()
   (let ((limit (ext:get-limit 'ext:heap-size)))

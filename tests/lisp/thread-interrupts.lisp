@@ -125,6 +125,61 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
                                   (declare (special leave))
                                   (setf leave t)))))
 
+(test thread-interrupts.disabled
+  "None comes within WITHOUT-INTERRUPTS, whatever is done there; what came meanwhile comes after it."
+  (let* ((inside nil) (within 0) (all 0) (over nil) (kept nil)
+         (thread (bt:make-thread
+                  (lambda ()
+                    (loop until over
+                          do (pyrite/port:without-interrupts
+                               (setf inside t)
+                               (loop repeat 1000
+                                     do (setf kept (unwind-protect (make-array 10) (setf kept nil))))
+                               (setf inside nil)))))))
+    (dotimes (i 300)
+      (bt:interrupt-thread thread (lambda ()
+                                    (when inside (incf within))
+                                    (incf all)))
+      (loop repeat 10000 until (> all i) do (sleep 0.0005)))
+    (setf over t)
+    (bt:join-thread thread)
+    (is (eql 300 all))
+    (is (eql 0 within))))
+
+(defun destroy-at-random (count function)
+  "Destroy COUNT threads, one after the other, which call FUNCTION over and over; how many did not end."
+  (loop repeat count
+        count (let ((thread (bt:make-thread (lambda () (loop (funcall function))))))
+                (sleep (+ 0.005 (random 0.01)))
+                (bt:destroy-thread thread)
+                (loop repeat 500 while (bt:thread-alive-p thread) do (sleep 0.01))
+                (bt:thread-alive-p thread))))
+
+(test thread-interrupts.destroyed-anywhere
+  "Threads that are destroyed anywhere in calls, captures and callbacks end, and leave no lock behind."
+  (define-python "import math" "def through(f): return f()")
+  (dolist (function (list (lambda () (with-output-to-string (*standard-output*) (pycall "print" "hello")))
+                          (lambda () (pycall "through" (lambda () (pycall "through" (lambda () 1)))))
+                          (lambda () (pycall (format nil "math.~A" (aref #("sin" "cos" "tan") (random 3))) 1))))
+    (is (eql 0 (destroy-at-random 40 function)))
+    (is-true (alive-p))
+    (is (equal "x" (string-right-trim '(#\Newline) (with-output-to-string (*standard-output*)
+                                                     (pycall "print" "x"))))))
+  (finishes (trivial-garbage:gc :full t)))
+
+(test thread-interrupts.threads-of-python
+  "The signal by which threads are interrupted is nothing to those of Python's."
+  (define-python "import signal, threading"
+                 "def signalled(number):"
+                 "    thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), number))"
+                 "    thread.start()"
+                 "    thread.join()")
+  (let ((number (pyrite/port:interrupt-signal)))
+    (if (plusp number)
+        (finishes (pycall "signalled" number))
+        (skip "The signal is not known.")))
+  (is-true (alive-p)))
+
 (test thread-interrupts.again
   "Python code that has caught the exception of one gets another by the next."
   (interrupts-python 3 3 (pycall "stubborn" 3)
