@@ -22,8 +22,10 @@ use crate::{bridge, dispatch, interp, kind, signals};
 
 mod helper;
 mod limits;
+mod questions;
 
 pub(crate) use limits::{end_limit, limit, tell_if_late};
+pub(crate) use questions::{asking, failing};
 
 /// A SIGINT came while the thread was in Python.
 pub(crate) const BY_SIGNAL: u32 = 1;
@@ -45,6 +47,8 @@ pub(crate) struct Interruption {
     entries: AtomicU32,
     /// How many questions to the host do.
     questions: AtomicU32,
+    /// The number of the entry in which the host answers with an exception of its own, from the outermost on.
+    failing: AtomicU32,
     /// Why it is to stop.
     requested: AtomicU32,
     /// The signals that wait.
@@ -81,6 +85,7 @@ impl Interruption {
     pub(crate) fn give_up(&self) {
         self.entries.store(0, Relaxed);
         self.questions.store(0, Relaxed);
+        self.failing.store(0, Relaxed);
         self.delivered.store(false, Relaxed);
         self.told.store(false, Relaxed);
     }
@@ -354,34 +359,6 @@ fn take_back(py: Python<'_>, interruption: &Interruption) -> bool {
     // SAFETY: attached.
     unsafe { ffi::PyErr_Clear() };
     raised
-}
-
-/// Run `question`, in which the host answers on `thread`. What Python was told before is raised instead:
-/// `Err`, with the exception set.
-pub(crate) fn asking<T>(py: Python<'_>, thread: &Thread, question: impl FnOnce() -> T) -> Result<T, ()> {
-    let interruption = &thread.interruption;
-    if !interruption.is_inside() {
-        return Ok(question());
-    }
-    // From here on signals are the host's.
-    add(&interruption.questions, 1);
-    if interruption.held.load(Relaxed) != 0 {
-        signals::held::send(interruption.held.swap(0, Relaxed));
-    }
-    let raised = interruption.told.load(Relaxed) && raise(py, interruption);
-    let answer = if raised { Err(()) } else { Ok(question()) };
-    add(&interruption.questions, u32::MAX);
-    answer
-}
-
-/// Raise what Python was told and has not raised yet; whether there is something.
-fn raise(py: Python<'_>, interruption: &Interruption) -> bool {
-    if interruption.is_main() {
-        // SAFETY: attached.
-        return unsafe { ffi::PyErr_CheckSignals() } < 0;
-    }
-    // What failed has set the exception.
-    bridge::call(py, "breathe", ()).is_err()
 }
 
 /// Fail of a limit that is over before anything was called.

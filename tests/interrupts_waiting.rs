@@ -2,7 +2,7 @@
 
 mod host;
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -112,6 +112,40 @@ fn a_question_that_an_interrupt_forestalls_leaves_no_handles() {
     drop(asked);
 }
 
+fn an_interrupt_does_not_replace_what_the_host_answers_with() {
+    let host = python();
+    host.exec("import sys; sys.setswitchinterval(1e-6)")
+        .expect("a module");
+    let check = || {
+        let asked = function(|asked| {
+            let over = AtomicBool::new(false);
+            // SAFETY: no arguments.
+            let here = unsafe { (host.api.pyr_thread_id)() };
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !over.load(SeqCst) {
+                        // SAFETY: NULL is allowed.
+                        unsafe { (host.api.pyr_interrupt)(here, std::ptr::null_mut()) };
+                    }
+                });
+                let failed = (0..50_000).find_map(|_| asked.try_fail("out", None, true).err());
+                over.store(true, SeqCst);
+                assert_eq!(failed.map(|failure| failure.type_name.clone()), None);
+            });
+            1
+        });
+        let failure = host.call("lambda f: f()", &[asked.value()]).expect_err("an exit");
+        assert_eq!(failure.type_name, "_pyrite.HostUnwind");
+        host.clear_error();
+        host.release(failure.exception);
+        assert_eq!(host.eval("sum(range(10))").expect("a number"), int(45));
+    };
+    check();
+    std::thread::scope(|scope| {
+        scope.spawn(check);
+    });
+}
+
 /// Have no more than `count` files be open.
 fn limit_files(count: u64) {
     // SAFETY: the structure is a local's.
@@ -195,6 +229,7 @@ child::each! {
     gives_signals_to_the_host: a_signal_while_a_thread_waits_for_the_gil_is_the_host_s;
     forgets_interrupts: an_interrupt_of_a_thread_that_waits_for_the_gil_is_not_the_next_call_s;
     leaves_no_handles: a_question_that_an_interrupt_forestalls_leaves_no_handles;
+    answers_with_failures: an_interrupt_does_not_replace_what_the_host_answers_with;
     works_later: what_failed_for_want_of_files_works_later;
     is_a_child: a_child_has_no_limits_also_of_a_process_without_python;
     begins_threads: threads_that_begin_are_not_taken_for_those_that_begin_them;

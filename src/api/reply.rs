@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::{cell, place};
 use crate::abi::*;
 use crate::fault::Record;
-use crate::{ask, bridge, decode, dispatch, guard, text};
+use crate::{ask, bridge, decode, dispatch, guard, interrupt, text, thread};
 
 /// Answer with `value`, any value.
 ///
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn pyr_reply_fail(
     payload: *const pyr_value,
     unwind: i32,
 ) -> pyr_status {
-    guard::reply(|py| {
+    let answer = |py: Python<'_>| {
         // SAFETY: promised by the caller; NULL is refused.
         let (reply, message) = unsafe { (place(reply, "the reply")?, cell(message, "the message")?) };
         let message = text::to_python(py, text::checked(message)?)?;
@@ -80,7 +80,8 @@ pub unsafe extern "C" fn pyr_reply_fail(
         let exception = bridge::call_in_room(py, "host_error", (message, payload, unwind != 0))?;
         ask::reply_with(reply, exception, true);
         Ok(())
-    })
+    };
+    interrupt::failing(thread::current(), || guard::reply(answer))
 }
 
 /// Wait for a question to a host with the flag `PYR_DISPATCH` from a thread that is in none of the host's

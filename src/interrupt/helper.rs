@@ -196,7 +196,7 @@ fn deliver_requests() -> bool {
             if !thread.interruption.is_in_python() {
                 continue;
             }
-            if uninterruptible.contains(&thread.id()) {
+            if uninterruptible.contains(&thread.id()) || thread.interruption.is_failing() {
                 all = false;
             } else if thread.interruption.deliver() {
                 deliver(py, thread);
