@@ -193,26 +193,31 @@ fn deliver_requests() -> bool {
         // No Python code runs from here on.
         for listed in state().threads.iter().filter(|listed| is_wanted(listed)) {
             let thread = listed.thread();
-            if !thread.interruption.is_in_python() {
-                continue;
-            }
-            if uninterruptible.contains(&thread.id()) || thread.interruption.is_failing() {
-                all = false;
-            } else if thread.interruption.deliver() {
-                deliver(py, thread);
+            if thread.interruption.is_in_python() {
+                all &= tell(py, thread, &uninterruptible);
             }
         }
         all
     })
 }
 
-/// Tell Python what was requested of `thread`, this one, unless that was done or must not be now.
+/// Tell Python what was requested of `thread`, this one, unless that must not be now.
 #[cold]
-pub(super) fn tell(py: Python<'_>, thread: &Thread) {
-    let interruption = &thread.interruption;
-    if interruption.is_untold() && !uninterruptible(py).contains(&thread.id()) && interruption.deliver() {
+pub(super) fn tell_here(py: Python<'_>, thread: &Thread) {
+    if thread.interruption.is_untold() {
+        tell(py, thread, &uninterruptible(py));
+    }
+}
+
+/// Tell Python what was requested of `thread`, if that was not done; false when it must not be now.
+fn tell(py: Python<'_>, thread: &Thread, uninterruptible: &[u64]) -> bool {
+    if uninterruptible.contains(&thread.id()) || thread.interruption.is_failing() {
+        return false;
+    }
+    if thread.interruption.deliver() {
         deliver(py, thread);
     }
+    true
 }
 
 /// The numbers of the threads where no exception may come now.

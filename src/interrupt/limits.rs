@@ -44,7 +44,7 @@ pub(crate) fn limit(patience: Duration) -> Result<u64, Record> {
 #[inline]
 pub(crate) fn tell_if_late(py: Python<'_>, thread: &Thread) {
     if thread.interruption.is_late() {
-        helper::tell(py, thread);
+        helper::tell_here(py, thread);
     }
 }
 
