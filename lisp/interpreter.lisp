@@ -32,6 +32,18 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
           (python-version python) (python-executable python) (python-libpython python)
           (or **library-path** (library-path))))
 
+(defun start-and-connect (options)
+  "Have libpyrite start Python with OPTIONS and connect its streams, whatever comes between: what other threads
+write waits for that."
+  (let ((status +ok+))
+    (with-server-held
+      (pyrite/port:with-cleanup
+          (setf status (%start options))
+        (when (and (eql status +ok+) (python-alive-p))
+          (connect-streams))))
+    (check-status status)
+    (write-kept-output)))
+
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
   (with-utf8 (path path-bytes executable)
@@ -45,12 +57,12 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
               (cffi:mem-ref options :uint32 +start-options-flags+)
               (logior +keep-signals+ (if pyrite/port:+uses-x87+ 0 +no-x87+))
               (cffi:mem-ref options :uint32 +start-options-interrupt-signal+) (pyrite/port:interrupt-signal))
-        (check-status (%start options))
+        ;; Before others enter.
         (limit-results)
         (watch-types)
-        ;; When another thread stops Python meanwhile, who starts it again does that.
+        ;; When another thread stops Python meanwhile, who starts it again does what is left.
         (let ((*starting* t))
-          (catch 'not-running (connect-streams)))))))
+          (catch 'not-running (start-and-connect options)))))))
 
 (defun library-loaded-p ()
   (plusp **%start**))

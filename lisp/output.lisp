@@ -135,6 +135,11 @@
     (call-python *load-streams* (list *streams-source*))
     (call-by-name (load-time-value (find-name "_pyrite_streams:connect") t) #'answer-stream)))
 
+(defun write-kept-output ()
+  "Write what Python wrote before it was connected."
+  (with-default-conversions
+    (call-by-name (load-time-value (find-name "_pyrite_streams:write_kept") t))))
+
 (defun flush-python-output ()
   "Write what waits in Python to be written, of all threads."
   (with-default-conversions

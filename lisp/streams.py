@@ -10,6 +10,7 @@ import io
 import operator
 import os
 import sys
+import time
 
 from _pyrite import HostError, HostUnwind, InputUnwind, Writer
 
@@ -21,13 +22,28 @@ originals = (sys.stdin, sys.stdout, sys.stderr)
 
 # The function of the host; None when there is none to be asked.
 host = None
-# What was written before there is one, numbers and texts; None when it is not kept.
+# What the thread that starts Python writes meanwhile, numbers and texts; None when Python is ready.
 held = None
+# That thread.
+starter = None
+# The same when Python is ready, until it is written.
+kept = []
+# How many seconds others wait for the host to be connected after Python's first start.
+PATIENCE = 10
+
+
+def await_host():
+    """The function of the host, which every thread but the starter waits for: its text is for streams that
+    the host knows by the thread."""
+    end = time.monotonic() + PATIENCE
+    while host is None and held is not None and starter != _thread.get_ident() and time.monotonic() < end:
+        time.sleep(0.001)
+    return host
 
 
 def ask(operation, number, *arguments):
     """The host's answer. A Lisp error is an OSError, as of any file."""
-    function = host
+    function = host or await_host()
     if function is None:
         return None
     try:
@@ -45,8 +61,9 @@ def emit(number, text):
     in the middle of writing to the stream."""
     if number in redirections:
         drain(number)
-    if held is not None:
-        held.append((number, text))
+    texts = held
+    if texts is not None and starter == _thread.get_ident():
+        texts.append((number, text))
     elif not ask(WRITE, number, text):
         stream = originals[number]
         if stream is not None:
@@ -320,29 +337,36 @@ def install():
 
 
 def initialize(code, main):
-    """Execute `code` in `main` before the host is connected: what it writes is kept until then."""
-    global held
+    """Execute `code` in `main` while no call of the host's enters. What this thread writes is kept."""
+    global held, starter
     install()
-    held = []
+    held, starter = [], _thread.get_ident()
     try:
         exec(compile(code, "<pyrite>", "exec"), main)
     except BaseException:
-        release(None)
+        use(host)
+        write_kept()
         raise
 
 
-def release(function):
-    """Ask `function` from now on, and write what was kept."""
-    global host, held
-    host, texts, held = function, held or (), None
-    for number, text in texts:
-        emit(number, text)
+def use(function):
+    """Ask `function` from now on. What was kept waits for write_kept()."""
+    global host, held, kept
+    host, held, kept = function, None, kept + (held or [])
 
 
 def connect(function):
     """Have Python write to and read from the host by `function`."""
     install()
-    release(function)
+    use(function)
+
+
+def write_kept():
+    """Write what was kept for the host."""
+    global kept
+    texts, kept = kept, []
+    for number, text in texts:
+        emit(number, text)
 
 
 def flush():
@@ -355,13 +379,15 @@ def flush():
 def disconnect():
     """Write all that waits, and use the original streams from now on: the host is about to end."""
     flush()
-    release(None)
+    use(None)
+    write_kept()
 
 
 def forget():
     """In a child of this process there is no host, and what waits is the parent's to write."""
-    global host, held
+    global host, held, kept
     host = held = None
+    kept = []
     Writer.forget()
 
 

@@ -64,3 +64,28 @@
     (let ((output (with-standard-io-syntax
                     (apply #'in-new-lisp folder (mapcar #'prin1-to-string *failing-first-use*)))))
       (is-true (search "(:REPORTS 1 T NIL 3)" output) "~A" output))))
+
+(defparameter *writing-first-use*
+  '((defpackage "PYRITE/TEST" (:use "CL"))
+    (setf pyrite:*additional-init-codes* '("print('kept')"))
+    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
+           (threads (loop repeat 16
+                          collect (bt:make-thread
+                                   (lambda ()
+                                     (bt:with-lock-held (lock) (incf waiting))
+                                     (loop until go-on)
+                                     (pyrite:with-python-output
+                                       (dotimes (i 3) (pyrite:pycall "print" "y" :end ""))))))))
+      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
+      (setf go-on t)
+      (print (list :texts (remove-duplicates (mapcar (function bt:join-thread) threads) :test (function equal))))))
+  "Sixteen threads, which all capture what they write.")
+
+(test first-use.that-writes
+  "What each writes is its own, though one of them connects the streams. What Python writes before is not lost."
+  (dotimes (i (if (eq (uiop:implementation-type) :sbcl) 10 3))
+    (with-temporary-folder (folder)
+      (let ((output (with-standard-io-syntax
+                      (apply #'in-new-lisp folder (mapcar #'prin1-to-string *writing-first-use*)))))
+        (is-true (search "(:TEXTS (\"yyy\"))" output) "~A" output)
+        (is-true (search "kept" output) "~A" output)))))

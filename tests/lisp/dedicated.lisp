@@ -227,12 +227,14 @@
 (test dedicated.captures-of-threads
   "Each thread captures what its own calls write, though one thread writes it all."
   (with-dedicated-thread
-    (is (equal (make-list 8 :initial-element (make-string 30 :initial-element #\y))
-               (in-threads 8 (lambda (i)
-                               (declare (ignore i))
-                               (apply #'concatenate 'string
-                                      (loop repeat 10
-                                            collect (with-python-output
-                                                      (dotimes (j 3) (pycall "print" "y" :end "")))))))))
+    (dotimes (i (scaled 20))
+      (pystop)
+      (is (equal (make-list 8 :initial-element (make-string 30 :initial-element #\y))
+                 (in-threads 8 (lambda (i)
+                                 (declare (ignore i))
+                                 (apply #'concatenate 'string
+                                        (loop repeat 10
+                                              collect (with-python-output
+                                                        (dotimes (j 3) (pycall "print" "y" :end ""))))))))))
     (is (equal "below" (with-python-output (pyexec "import os; os.write(1, b'below')"))))
     (is-true (python-works-p))))

@@ -227,6 +227,15 @@ b.write(b'\\xff')"))))
       (is-true (loop for start from 0 below (length text) by 100
                      always (string= line text :start2 start :end2 (+ start 99)))))))
 
+(test output.threads-that-start
+  "What a thread writes while another is starting Python goes to its own streams."
+  (dotimes (i (scaled 100))
+    (pystop)
+    (is (equal (make-list 8 :initial-element (make-string 3 :initial-element #\y))
+               (in-threads 8 (lambda (i)
+                               (declare (ignore i))
+                               (with-python-output (dotimes (j 3) (pyprint "y" :end "")))))))))
+
 (test output.threads-of-python
   "They write to Lisp's global streams, or to a capture, also while their maker waits for them."
   (python-lines "def run(*functions):"
