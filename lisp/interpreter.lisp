@@ -40,6 +40,7 @@ write waits for that."
       (pyrite/port:with-cleanup
           (setf status (%start options))
         (when (and (eql status +ok+) (python-alive-p))
+          (pyrite/port:python-started)
           (connect-streams))))
     (check-status status)
     (write-kept-output)))

@@ -19,6 +19,9 @@
 (defun interrupt-signal ()
   0)
 
+(defun python-started ()
+  nil)
+
 (defmacro with-exits-caught ((exit-function handler-function) &body body)
   ;; CCL has no documented way to its restarts and handlers: an exit by one outside leads nowhere, and
   ;; says so.

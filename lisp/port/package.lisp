@@ -54,6 +54,8 @@
    #:with-exits-caught
    ;; (interrupt-signal): the number of the signal by which threads interrupt each other; 0 when that is not known.
    #:interrupt-signal
+   ;; (python-started): called when Python was started. libpyrite's handler of that signal comes first now.
+   #:python-started
    ;; (add-fault-hook FUNCTION): where that can be had, call FUNCTION when this thread's stack is exhausted, or
    ;; there is a memory fault, in the middle of what caused it. When it returns true, Python's frames must not be returned to: the
    ;; handlers and restarts are those outside of the outermost WITH-PYTHON-OUTSIDE.

@@ -33,6 +33,9 @@
   ;; Older ones send SIGPIPE, which is for broken pipes, too.
   (if (find-symbol "SIGURG-HANDLER" '#:sb-unix) sb-unix:sigurg 0))
 
+(defun python-started ()
+  nil)
+
 (declaim (inline stack-low-p))
 (defun stack-low-p ()
   (flet ((address (slot)

@@ -180,6 +180,20 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
         (skip "The signal is not known.")))
   (is-true (alive-p)))
 
+(test thread-interrupts.woken
+  "ECL wakes threads that wait for a lock by the same signal. One that comes late is no interrupt."
+  (define-python "import signal, threading, time"
+                 "def woken(number):"
+                 "    threading.Timer(0.05, signal.pthread_kill, (threading.get_ident(), number)).start()"
+                 "    time.sleep(0.2)"
+                 "    return sum(range(100000))")
+  (if (eq (uiop:implementation-type) :ecl)
+      (let ((number (pyrite/port:interrupt-signal)))
+        (is (equal '(4999950000 4999950000)
+                   (in-threads 2 (lambda (i) (declare (ignore i)) (pycall "woken" number)))))
+        (is (eql 4999950000 (pycall "woken" number))))
+      (skip "Only ECL does so.")))
+
 (test thread-interrupts.again
   "Python code that has caught the exception of one gets another by the next."
   (interrupts-python 3 3 (pycall "stubborn" 3)
