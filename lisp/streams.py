@@ -22,9 +22,9 @@ originals = (sys.stdin, sys.stdout, sys.stderr)
 
 # The function of the host; None when there is none to be asked.
 host = None
-# What the thread that starts Python writes meanwhile, numbers and texts; None when Python is ready.
+# What is written while Python starts, numbers and texts; None when it is ready.
 held = None
-# That thread.
+# The only thread whose text that is; None when it is that of all.
 starter = None
 # The same when Python is ready, until it is written.
 kept = []
@@ -32,18 +32,22 @@ kept = []
 PATIENCE = 10
 
 
+def is_starter():
+    return held is not None and starter in (None, _thread.get_ident())
+
+
 def await_host():
-    """The function of the host, which every thread but the starter waits for: its text is for streams that
-    the host knows by the thread."""
+    """The function of the host, for which all but the starter wait when Python runs: their text is for streams
+    that the host knows by the thread."""
     end = time.monotonic() + PATIENCE
-    while host is None and held is not None and starter != _thread.get_ident() and time.monotonic() < end:
+    while host is None and held is not None and not is_starter() and time.monotonic() < end:
         time.sleep(0.001)
     return host
 
 
 def ask(operation, number, *arguments):
     """The host's answer. A Lisp error is an OSError, as of any file."""
-    function = host or await_host()
+    function = await_host() if host is None else host
     if function is None:
         return None
     try:
@@ -62,7 +66,7 @@ def emit(number, text):
     if number in redirections:
         drain(number)
     texts = held
-    if texts is not None and starter == _thread.get_ident():
+    if texts is not None and is_starter():
         texts.append((number, text))
     elif not ask(WRITE, number, text):
         stream = originals[number]
@@ -337,12 +341,15 @@ def install():
 
 
 def initialize(code, main):
-    """Execute `code` in `main` while no call of the host's enters. What this thread writes is kept."""
+    """Execute `code` in `main` while no call of the host's enters. What it writes is kept, at the first start
+    on other threads, too."""
     global held, starter
     install()
-    held, starter = [], _thread.get_ident()
+    here = _thread.get_ident()
+    held, starter = [], None if host is None else here
     try:
         exec(compile(code, "<pyrite>", "exec"), main)
+        starter = here
     except BaseException:
         use(host)
         write_kept()

@@ -89,3 +89,13 @@
                       (apply #'in-new-lisp folder (mapcar #'prin1-to-string *writing-first-use*)))))
         (is-true (search "(:TEXTS (\"yyy\"))" output) "~A" output)
         (is-true (search "kept" output) "~A" output)))))
+
+(test first-use.code-with-threads
+  "What threads write that the code of a start makes, and waits for, is not lost either."
+  (with-temporary-folder (folder)
+    (let ((output (in-new-lisp folder
+                               "(setf pyrite:*additional-init-codes* (list \"import threading\"
+                                  \"thread = threading.Thread(target=print, args=('of a thread',), kwargs={'flush': True})\"
+                                  \"thread.start()\" \"thread.join()\" \"print('of code', end='')\"))"
+                               "(print (list :start (with-output-to-string (*standard-output*) (pyrite:pystart))))")))
+      (is-true (search (format nil "(:START \"of a thread~%of code\")") output) "~A" output))))
