@@ -124,10 +124,12 @@
        (cffi:foreign-funcall \"kill\" :int (cffi:foreign-funcall \"getpid\" :int) :int 2 :int))"
     "(defun interrupt-soon (seconds)
        (sb-thread:make-thread (lambda () (sleep seconds) (interrupt))))"
+    ;; It may come at any point of the body, and nowhere else.
     "(defmacro interrupted (&body body)
-       `(progn (interrupt-soon 0.1) (note (progn ,@body)) (note (alive-p))))"
+       `(progn (note (progn (interrupt-soon 0.1) ,@body)) (note (alive-p))))"
     "(pyrite:pystart)"
-    "(pyrite:pyexec \"import time, signal, asyncio
+    "(pyrite:pyexec \"import asyncio, os, signal, threading, time
+def interrupt_soon(): threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
 def spin():
     x = 0
     while True: x += 1
@@ -138,9 +140,15 @@ def wait():
 async def nothing(): await asyncio.sleep(0)
 async def sleep(): await asyncio.sleep(30)
 def caught():
-    try: time.sleep(30)
+    try:
+        interrupt_soon()
+        time.sleep(30)
     except KeyboardInterrupt: return 7
-seen = []\")")
+seen = []
+def see():
+    deadline = time.monotonic() + 30
+    while not seen and time.monotonic() < deadline: time.sleep(0.01)
+    return len(seen)\")")
   "What each of the programs begins with.")
 
 (defun child-results (&rest forms)
@@ -161,7 +169,7 @@ seen = []\")")
          "(interrupted (pyrite:pycall \"time.sleep\" 30))"
          "(interrupted (pyrite:pycall \"wait\"))"
          "(interrupted (pyrite:pycall \"lambda: asyncio.run(sleep())\"))"
-         "(interrupted (pyrite:pycall \"caught\"))"))
+         "(note (pyrite:pycall \"caught\"))" "(note (alive-p))"))
 
 (test interrupts.c-c-in-lisp
   (notes '(:interrupted t :interrupted t :interrupted t :interrupted t)
@@ -200,16 +208,20 @@ seen = []\")")
 (test interrupts.c-c-that-is-continued
   "Python cannot be continued: it has unwound. The exception is signalled; Lisp goes on."
   (notes '(pyrite:py-keyboard-interrupt t 5 t)
+         "(defvar *continued* nil)"
          "(defmacro continued (form)
             `(let ((sb-ext:*invoke-debugger-hook*
-                     (lambda (condition hook) (declare (ignore hook)) (continue condition))))
+                     (lambda (condition hook)
+                       (declare (ignore hook))
+                       (setf *continued* t)
+                       (continue condition))))
                ,form))"
          "(defmacro note-continued (form)
-            `(progn (interrupt-soon 0.1)
-                    (push (handler-case (continued ,form) (error (condition) (type-of condition))) *results*)
+            `(progn (push (handler-case (continued ,form) (error (condition) (type-of condition))) *results*)
                     (note (alive-p))))"
-         "(note-continued (pyrite:pycall \"time.sleep\" 30))"
-         "(note-continued (progn (sleep 0.5) 5))"))
+         "(note-continued (pyrite:pycall \"lambda: (interrupt_soon(), time.sleep(30))\"))"
+         "(setf *continued* nil)"
+         "(note-continued (progn (interrupt-soon 0.1) (loop until *continued* do (sleep 0.01)) 5))"))
 
 (test interrupts.c-c-each-once
   "Hundreds of them, whenever they come: each is one interrupt, and nothing is left of it."
@@ -237,8 +249,7 @@ seen = []\")")
          "(note (null (pyrite:pycall \"lambda: asyncio.run(nothing())\")))"
          "(interrupted (loop))"
          "(pyrite:pyexec \"before = signal.signal(signal.SIGINT, lambda *a: seen.append(1))\")"
-         "(interrupt-soon 0.1)"
-         "(note (pyrite:pyeval \"(time.sleep(0.5), len(seen))[1]\"))"
+         "(note (progn (interrupt-soon 0.1) (pyrite:pycall \"see\")))"
          "(pyrite:pyexec \"signal.signal(signal.SIGINT, before)\")"
          "(note (pyrite:pyexec \"raise KeyboardInterrupt\"))"
          "(interrupted (pyrite:pycall \"spin\"))"))
