@@ -195,16 +195,20 @@
 
 (defun interrupt-waiting-caller (interrupt)
   "What becomes of a thread that INTERRUPT interrupts while it waits for Python, and of the wait."
-  (define-python "import time" "left = False"
-    "def wait(entered):" "    global left" "    entered()" "    time.sleep(0.3)" "    left = True" "    return 'value'")
-  (let* ((result :none) (entered nil)
+  (define-python "import os" "left = False"
+    "entered, enter = os.pipe()" "go_on, go = os.pipe()"
+    "def wait():"
+    "    global left" "    os.write(enter, b'x')" "    os.read(go_on, 1)" "    left = True" "    return 'value'")
+  (let* ((result :none) (entered (pyvalue "entered")) (go (pyvalue "go"))
          (thread (bt:make-thread
                   (lambda ()
-                    (setf result (handler-case (pycall "wait" (lambda () (setf entered t)))
+                    (setf result (handler-case (pycall "wait")
                                    (error (condition) (princ-to-string condition))))))))
-    (loop until entered do (sleep 0.01))
-    (sleep 0.05)
-    (funcall interrupt thread)
+    (cffi:with-foreign-object (byte :uint8)
+      ;; Not by Python, which is busy.
+      (cffi:foreign-funcall "read" :int entered :pointer byte :size 1 :ssize)
+      (funcall interrupt thread)
+      (cffi:foreign-funcall "write" :int go :pointer byte :size 1 :ssize))
     (ignore-errors (bt:join-thread thread))
     (list result (pyvalue "left"))))
 

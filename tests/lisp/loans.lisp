@@ -167,8 +167,8 @@ leaving WORK wherever it is. How often WORK was left, and the errors."
 (test loans.thread-ended
   "A thread that is ended while Python works on its array."
   (with-lending
-    (define-python "import time" "entered = threading.Event()" "def wait(a):" "    entered.set()"
-      "    try: time.sleep(0.3)" "    finally:" "        a += 1" "        keep(a)")
+    (define-python "import time" "entered = threading.Event()" "def wait(a):"
+      "    try:" "        entered.set()" "        time.sleep(0.3)" "    finally:" "        a += 1" "        keep(a)")
     (lends-nothing-for-good
       (let* ((array (numbered 10)) (thread (bt:make-thread (lambda () (pycall "wait" array)))))
         (pyexec "entered.wait()")

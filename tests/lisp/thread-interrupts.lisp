@@ -72,10 +72,11 @@ while, since finalizers run some time."
 
 (defun define-interrupted-functions ()
   (define-python
-    "cleaned, running = 0, 0"
+    "entered, cleaned, running = 0, 0, 0"
     "def spin():"
-    "    global cleaned, running"
+    "    global entered, cleaned, running"
     "    try:"
+    "        entered += 1"
     ;; Python takes the jump to a beginning of the clause for one from before it.
     "        x, running = 0, 1"
     "        while True: x += 1"
@@ -86,9 +87,20 @@ while, since finalizers run some time."
     "        except KeyboardInterrupt: pass"
     "    return times"
     "def through(f):"
-    "    global cleaned"
-    "    try: return f()"
+    "    global entered, cleaned"
+    "    try:"
+    "        entered += 1"
+    "        return f()"
     "    finally: cleaned += 1"))
+
+(defun times-out-inside (levels function)
+  "T when FUNCTION, which enters LEVELS functions of Python's for good, always ends when its time is over: a short
+time, and longer ones, until it got as far as that."
+  (loop for seconds = 1/5 then (* 2 seconds)
+        do (pyexec "entered = cleaned = 0")
+        always (eq :timeout (handler-case (bt:with-timeout (seconds) (funcall function))
+                              (bt:timeout () :timeout)))
+        until (eql levels (pyvalue "entered"))))
 
 (defmacro interrupts-python (expected cleaned form &body interruption)
   "Three checks: in a thread that INTERRUPTION, in which THREAD is that, interrupts, FORM gives EXPECTED, and
@@ -116,9 +128,9 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
   (interrupts-python 'simple-error 2 (type-of (signalled (pycall "through" (lambda () (pycall "spin")))))
     (bt:interrupt-thread thread (lambda () (error "interrupted"))))
   (interrupts-python 5 1 (pycall "through" (lambda ()
-                                             (pyexec "running = 1")
                                              (let ((leave nil))
                                                (declare (special leave))
+                                               (pyexec "running = 1")
                                                (loop until leave do (sleep 0.01)))
                                              5))
     (bt:interrupt-thread thread (lambda ()
@@ -184,8 +196,11 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
   "ECL wakes threads that wait for a lock by the same signal. One that comes late is no interrupt."
   (define-python "import signal, threading, time"
                  "def woken(number):"
-                 "    threading.Timer(0.05, signal.pthread_kill, (threading.get_ident(), number)).start()"
+                 "    timer = threading.Timer(0.05, signal.pthread_kill, (threading.get_ident(), number))"
+                 "    timer.start()"
                  "    time.sleep(0.2)"
+                 ;; Nobody is to be signalled any more who is gone.
+                 "    timer.join()"
                  "    return sum(range(100000))")
   (if (eq (uiop:implementation-type) :ecl)
       (let ((number (pyrite/port:interrupt-signal)))
@@ -205,20 +220,28 @@ CLEANED clauses of Python's `finally` are executed; the next call works."
 
 (test thread-interrupts.timeouts
   (define-interrupted-functions)
-  (dolist (function (list (lambda () (pycall "spin"))
-                          (lambda () (pycall "through" (lambda () (pycall "spin"))))
-                          (lambda () (pycall "through" (lambda () (loop (sleep 0.01)))))))
-    (is (eq :timeout (handler-case (bt:with-timeout (0.2) (funcall function))
-                       (bt:timeout () :timeout))))
-    (is-true (alive-p)))
-  (is (eql 4 (pyvalue "cleaned"))))
+  (loop for (levels function) in (list (list 1 (lambda () (pycall "spin")))
+                                       (list 2 (lambda () (pycall "through" (lambda () (pycall "spin")))))
+                                       (list 1 (lambda () (pycall "through" (lambda () (loop (sleep 0.01)))))))
+        do (is-true (times-out-inside levels function))
+           (is (eql levels (pyvalue "cleaned")))
+           (is-true (alive-p))))
 
 (test thread-interrupts.while-sleeping
-  "In threads that did not start Python, sleeping comes to its own end first."
+  "In threads that did not start Python, waiting for the system comes to its own end first."
+  (define-python "import os"
+                 "reader, writer = os.pipe()"
+                 "running = 0"
+                 "def wait():"
+                 "    global running"
+                 "    running = 1"
+                 "    return os.read(reader, 1)")
   (let* ((reached nil)
-         (thread (bt:make-thread (lambda () (pycall "time:sleep" 0.5) (setf reached t)))))
-    (sleep 0.2)
+         (thread (bt:make-thread (lambda () (pycall "wait") (setf reached t)))))
+    (loop until (eql 1 (pyvalue "running")) do (sleep 0.01))
+    (sleep 0.1)
     (bt:destroy-thread thread)
+    (pyexec "os.write(writer, b'x')")
     (ignore-errors (bt:join-thread thread))
     (is-false reached)
     (is-true (alive-p))))
@@ -232,9 +255,9 @@ atexit.register(lambda: print('python ended', flush=True))
 def spin():
     try:
         print('begun', flush=True)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
         while True: pass
-    finally: print('cleaned', flush=True)
-threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()")
+    finally: print('cleaned', flush=True)")
                          (push (lambda () (format t "lisp ended~%") (finish-output))
                                (symbol-value (uiop:find-symbol* '#:*exit-hooks* '#:sb-ext)))
                          (pyrite:pycall "spin")))
@@ -252,8 +275,8 @@ threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()")
                                        (sleep seconds)
                                        (sb-thread:interrupt-thread thread #'interrupt-here)))))"
          "(defun interrupt-here () (error 'sb-sys:interactive-interrupt))"
-         "(other 0.1)" "(note (pyrite:pycall \"time.sleep\" 30))" "(note (alive-p))"
-         "(other 0.1)" "(note (pyrite:pycall \"wait\"))" "(note (alive-p))"
+         "(note (progn (other 0.1) (pyrite:pycall \"time.sleep\" 30)))" "(note (alive-p))"
+         "(note (progn (other 0.1) (pyrite:pycall \"wait\")))" "(note (alive-p))"
          "(note (handler-case (sb-ext:with-timeout 0.1 (pyrite:pycall \"time.sleep\" 30))
                   (sb-ext:timeout () '(:timeout))))"
          "(note (alive-p))"))
