@@ -6,7 +6,7 @@
 (in-suite faults/signal-masks)
 
 (defparameter *mask-code* "
-import ctypes, select, signal, socket, threading, time
+import ctypes, os, select, signal, socket, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
 def blocked(): return sorted(int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, []))
 def block_all(): signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals()); return blocked()
@@ -26,6 +26,8 @@ def elapsed(wait, seconds):
     start = time.monotonic()
     wait(seconds)
     return time.monotonic() - start >= seconds
+told, tell = os.pipe()
+def wait_until_told(): return bool(select.select([told], [], [], 30)[0] and os.read(told, 1))
 def select_nothing(seconds):
     a, b = socket.socketpair()
     select.select([a], [], [], seconds)
@@ -86,18 +88,24 @@ def select_nothing(seconds):
     (bt:join-thread thread)
     (values count value)))
 
+(defun collects-while-it-waits-p (code)
+  "True when another thread can make three full garbage collections while CODE waits until it is told of them."
+  (let* ((tell (pyvalue "tell"))
+         (thread (bt:make-thread (lambda ()
+                                   (dotimes (i 3) (trivial-garbage:gc :full t))
+                                   (cffi:foreign-funcall "write" :int tell :string "x" :size 1 :ssize)))))
+    (prog1 (pyeval code)
+      (bt:join-thread thread))))
+
 (test signal-masks.garbage-collection
   "It does not wait for a thread that blocks all signals in Python, or ignores the collector's."
   (pyexec *mask-code*)
-  (multiple-value-bind (count value) (collections-while (lambda () (pyeval "(block_all(), time.sleep(1), 5)[2]")))
-    (is (eql 5 value))
-    ;; Without its signal there is none before the second is over.
-    (is (<= 3 count)))
+  (is-true (collects-while-it-waits-p "(block_all(), wait_until_told())[1]"))
   (pyexec "import warnings
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)")
-  (is (<= 3 (collections-while (lambda () (pyeval "time.sleep(1)")))))
+  (is-true (collects-while-it-waits-p "wait_until_told()"))
   (is-true (alive-p)))
 
 (test signal-masks.taken-by-c-code
@@ -109,7 +117,7 @@ soon: garbage is collected, and memory faults are conditions."
                  "def take():"
                  "    for number in (4, 5, 7, 8, 11, 12): c.signal(number, ctypes.c_void_p(1))")
   (flet ((as-ever-p ()
-           (and (<= 3 (collections-while (lambda () (pyeval "time.sleep(1)"))))
+           (and (collects-while-it-waits-p "wait_until_told()")
                 (or (not (eq (uiop:implementation-type) :sbcl))
                     (typep (signalled (princ-to-string (cffi:mem-ref (cffi:make-pointer 8) :int))) 'error)))))
     (pyexec "take()")
