@@ -10,9 +10,11 @@
   (pyexec "alive = [0]
 class Heavy:
     def __init__(self):
-        alive[0] += 1
+        # Those of a test before are none of this one's.
+        self.alive = alive
+        self.alive[0] += 1
         self.memory = b'x' * 10000000
-    def __del__(self): alive[0] -= 1
+    def __del__(self): self.alive[0] -= 1
 def fail():
     heavy = Heavy()
     raise ValueError('heavy')

@@ -232,7 +232,8 @@ def chained():
              (let ((before (objects-of-python)))
                (is (eql count (abort-many count levels leave)))
                (is (equal (list (* levels count) (* levels count)) (pyeval "(finals, exits)")))
-               (is (< (abs (- (objects-of-python) before)) 30)))))
+               ;; Fewer, if what was garbage before was collected meanwhile.
+               (is (< (- (objects-of-python) before) 30)))))
   (is-true (python-sound-p)))
 
 (test callbacks-exits.throw
@@ -258,7 +259,7 @@ def chained():
         (loop repeat (scaled 2000) do (fail-once))
         (pyexec "caught.clear()")
         (trivial-garbage:gc :full t)
-        (is (< (abs (- (objects-of-python) before)) 50)))))
+        (is (< (- (objects-of-python) before) 50)))))
   (is-true (python-sound-p)))
 
 (test callbacks-exits.not-to-be-caught
