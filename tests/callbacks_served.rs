@@ -175,22 +175,25 @@ fn the_number_of_those_who_wait_is_told() {
             .map(|_| {
                 let seen = seen.clone();
                 thread::spawn(move || {
-                    if let Some(taken) = host::python().serve(3000) {
-                        seen.fetch_max(taken.request.idle.into(), Ordering::SeqCst);
-                        taken.answer();
-                        assert_eq!(host::python().served(taken.request.ticket, 1), PYR_OK);
-                        host::python().wake_servers();
+                    while seen.load(Ordering::SeqCst) < 2 {
+                        if let Some(taken) = host::python().serve(100) {
+                            seen.fetch_max(taken.request.idle.into(), Ordering::SeqCst);
+                            taken.answer();
+                            assert_eq!(host::python().served(taken.request.ticket, 1), PYR_OK);
+                        }
                     }
                 })
             })
             .collect();
-        thread::sleep(Duration::from_millis(300));
-        assert_eq!(
-            python
-                .eval("pool(1, lambda _: served_says(), [0])")
-                .expect("a list"),
-            Value::List(vec![int(1)])
-        );
+        // Until all three wait.
+        while seen.load(Ordering::SeqCst) < 2 {
+            assert_eq!(
+                python
+                    .eval("pool(1, lambda _: served_says(), [0])")
+                    .expect("a list"),
+                Value::List(vec![int(1)])
+            );
+        }
         threads
             .into_iter()
             .for_each(|thread| thread.join().expect("no panic"));

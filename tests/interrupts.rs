@@ -31,21 +31,36 @@ fn start_without_handler() -> &'static Host {
     let status = host.start_with(&host.interpreter.executable, PYR_KEEP_SIGNALS, libc::SIGURG);
     assert_eq!(status, PYR_OK, "{:?}", host.error(true));
     host.exec(
-        "import time, sys\n\
-         def spin():\n    x = 0\n    while True: x += 1\n\
-         def wait():\n    import socket\n    a, b = socket.socketpair()\n    a.recv(1)",
+        "import os, time, sys\n\
+         def begin(): os.write(begin_end, b'x')\n\
+         def spin():\n    begin()\n    x = 0\n    while True: x += 1\n\
+         def sleep():\n    begin()\n    time.sleep(30)\n\
+         def wait():\n    import socket\n    a, b = socket.socketpair()\n    begin()\n    a.recv(1)",
     )
     .expect("functions");
     host
 }
 
-/// Send this process a SIGINT in a moment.
-fn interrupt_soon() {
-    std::thread::spawn(|| {
-        std::thread::sleep(Duration::from_millis(100));
-        // SAFETY: sends a signal that is handled.
-        unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+/// Do `deed` a moment after Python code has called `begin`, each of the first `times`.
+fn once_begun(host: &Host, times: usize, deed: impl Fn() + Send + 'static) {
+    let mut ends = [0; 2];
+    // SAFETY: the array is a local.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    host.set("begin_end", i64::from(ends[1])).expect("a global");
+    std::thread::spawn(move || {
+        for _ in 0..times {
+            let mut byte = 0u8;
+            // SAFETY: the place is a local of one byte.
+            assert_eq!(unsafe { libc::read(ends[0], (&raw mut byte).cast(), 1) }, 1);
+            std::thread::sleep(Duration::from_millis(100));
+            deed();
+        }
     });
+}
+
+fn interrupt() {
+    // SAFETY: sends a signal that is handled.
+    unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
 }
 
 fn is_interrupted(answer: Result<impl std::fmt::Debug, Failure>) {
@@ -72,8 +87,8 @@ fn ends_early<T>(body: impl FnOnce() -> T) -> T {
 
 fn a_signal_ends_python_code() {
     let host = start();
-    for (round, code) in ["spin()", "time.sleep(30)", "wait()"].iter().enumerate() {
-        interrupt_soon();
+    for (round, code) in ["spin()", "sleep()", "wait()"].iter().enumerate() {
+        once_begun(host, 1, interrupt);
         is_interrupted(ends_early(|| host.eval(code)));
         assert_eq!(CALLS.load(SeqCst), round as u32 + 1, "{code}");
         alive(host);
@@ -95,8 +110,7 @@ fn a_signal_ends_code_of_another_thread() {
             block(libc::SIG_UNBLOCK);
             // SAFETY: as above.
             let thread = unsafe { libc::pthread_self() };
-            std::thread::spawn(move || {
-                std::thread::sleep(Duration::from_millis(100));
+            once_begun(host, 1, move || {
                 // SAFETY: the thread is in Python until this comes.
                 unsafe { libc::pthread_kill(thread, libc::SIGINT) };
             });
@@ -116,25 +130,22 @@ fn the_host_s_signal_for_interrupts_ends_python_code() {
         "def stubborn():\n    for i in range(3):\n        try: spin()\n        except KeyboardInterrupt: pass\n    return i",
     )
     .expect("a function");
-    let interrupt_soon = |times| {
+    let interrupt_here = |times| {
         // SAFETY: as above.
         let here = unsafe { libc::pthread_self() };
-        std::thread::spawn(move || {
-            for _ in 0..times {
-                std::thread::sleep(Duration::from_millis(100));
-                // SAFETY: the thread is in Python until the last comes.
-                unsafe { libc::pthread_kill(here, libc::SIGURG) };
-            }
+        once_begun(host, times, move || {
+            // SAFETY: the thread is in Python until the last comes.
+            unsafe { libc::pthread_kill(here, libc::SIGURG) };
         });
     };
-    for (code, calls) in [("spin()", 1), ("time.sleep(30)", 2)] {
-        interrupt_soon(1);
+    for (code, calls) in [("spin()", 1), ("sleep()", 2)] {
+        interrupt_here(1);
         is_interrupted(ends_early(|| host.eval(code)));
         assert_eq!(CALLS.load(SeqCst), calls);
         alive(host);
     }
     // Who catches the exception gets another one; the host hears of them once Python is through.
-    interrupt_soon(3);
+    interrupt_here(3);
     assert_eq!(ends_early(|| host.eval("stubborn()")).expect("a number"), int(2));
     assert_eq!(CALLS.load(SeqCst), 3);
     alive(host);
@@ -161,8 +172,8 @@ fn signals_to_the_process_wait_where_nobody_can_take_them() {
 fn a_result_that_is_there_is_given() {
     let host = start();
     // The computation does not look for signals, and afterwards there is no code that would.
-    interrupt_soon();
-    assert!(host.eval("sum(range(30000000))").is_ok() || CALLS.load(SeqCst) == 1);
+    once_begun(host, 1, interrupt);
+    assert!(host.eval("(begin(), sum(range(30000000)))").is_ok() || CALLS.load(SeqCst) == 1);
     let start = Instant::now();
     while CALLS.load(SeqCst) == 0 && start.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(1));
@@ -197,7 +208,7 @@ fn each_signal_is_one_interrupt() {
 
 fn without_a_handler_of_the_host_s_the_call_fails() {
     let host = start_without_handler();
-    interrupt_soon();
+    once_begun(host, 1, interrupt);
     is_interrupted(ends_early(|| host.eval("spin()")));
     alive(host);
 }
@@ -208,7 +219,8 @@ fn what_python_code_takes_is_taken_back() {
         "import asyncio, signal\n\
          async def nothing(): await asyncio.sleep(0)\n\
          asyncio.run(nothing())\n\
-         seen = []",
+         seen = []\n\
+         def see():\n    begin()\n    while not seen: time.sleep(0.01)\n    return len(seen)",
     )
     .expect("a run");
     // SAFETY: a signal that is handled.
@@ -219,17 +231,14 @@ fn what_python_code_takes_is_taken_back() {
     // SAFETY: as above.
     unsafe { libc::raise(libc::SIGINT) };
     assert_eq!(CALLS.load(SeqCst), 2);
-    interrupt_soon();
+    once_begun(host, 1, interrupt);
     // The handler runs in the course of this, which goes on.
-    assert_eq!(
-        host.eval("(time.sleep(0.5), len(seen))[1]").expect("a number"),
-        int(1)
-    );
+    assert_eq!(host.eval("see()").expect("a number"), int(1));
     assert_eq!(CALLS.load(SeqCst), 2);
     host.exec("signal.signal(signal.SIGINT, before)")
         .expect("the one before");
-    interrupt_soon();
-    is_interrupted(ends_early(|| host.eval("time.sleep(30)")));
+    once_begun(host, 1, interrupt);
+    is_interrupted(ends_early(|| host.eval("sleep()")));
 }
 
 fn vital_signals_stay_the_host_s() {

@@ -97,8 +97,11 @@ fn a_question_that_an_interrupt_forestalls_leaves_no_handles() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            // SAFETY: NULL is allowed.
-            unsafe { (host.api.pyr_interrupt)(here, std::ptr::null_mut()) };
+            let mut interrupted = 0;
+            while interrupted == 0 {
+                // SAFETY: the place is a local's.
+                unsafe { (host.api.pyr_interrupt)(here, &raw mut interrupted) };
+            }
         });
         // The hash is computed without the GIL, and given to the host before Python looks for interrupts.
         let failure = host
