@@ -21,6 +21,8 @@
 (test stats.counts
   (pystart)
   (pyexec "stats_kept = []")
+  ;; What is garbage now is not to be given back while there is counted.
+  (live-handles)
   (adds 3 :handles (dotimes (i 3) (push (pycall "object") *left*)))
   (adds 2 :lent-functions
     (dotimes (i 2) (let ((i i)) (pycall "stats_kept.append" (lambda () i)))))
