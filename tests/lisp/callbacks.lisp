@@ -209,7 +209,7 @@
         (is (eql count (pycall "many" #'list count '("a" (1 2) 3d0))))
         (is (eql count (pycall "many" #'identity count 5)))
         (pycall "many" (lambda (x) (vector x "text" (lambda () x))) (scaled 10000) 7)
-        (is (< (abs (- (objects) before)) 50))))))
+        (is (< (- (objects) before) 50))))))
 
 (test callbacks.stopped-inside
   "PYSTOP within a callback: the call outside ends, and the next one starts afresh."

@@ -40,8 +40,8 @@
      ,@body
      (pyexec "kept = []; a = None")
      (collect-everything)
-     (is (= (first before) (loan-count)))
-     (is (= (second before) (kept-places)))))
+     (is (>= (first before) (loan-count)))
+     (is (>= (second before) (kept-places)))))
 
 (defun storm ()
   "Make what GCs would put in the place of memory that was freed or moved."
