@@ -82,7 +82,8 @@ thread.start(); thread.join()"))))
 (test captures.at-exit
   "What is printed when the process ends, by exit functions, threads, objects, and without a newline."
   (multiple-value-bind (output code)
-      (run-in-lisp '((pyrite:pyexec "import atexit, sys, threading, time
+      (run-in-lisp '((setf pyrite:*exit-patience* 1000)
+                     (pyrite:pyexec "import atexit, sys, threading, time
 class Talker:
     def __del__(self): print('mark:del')
 kept = Talker()

@@ -180,7 +180,8 @@ def from_before(): return 1")
     (with-temporary-folder (folder)
       (is (equal '("waits" "thread" "atexit")
                  (loop with output = (nth-value 1 (save-image folder
-                                                              '((pyrite:raw-pyexec "import atexit, threading, time
+                                                              '((setf pyrite:*exit-patience* 1000)
+                                                                (pyrite:raw-pyexec "import atexit, threading, time
 atexit.register(lambda: print('mark:atexit', end=''))
 threading.Thread(target=lambda: (time.sleep(0.5), print('mark:thread'))).start()
 print('mark:waits')"))

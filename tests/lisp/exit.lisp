@@ -54,6 +54,7 @@ threading.Thread(target=exit_join).start()")))))
 
 (test exit.executor
   (is (eq t (ends-p '("work")
+                    '(setf pyrite:*exit-patience* 1000)
                     '(pyrite:raw-pyexec "import concurrent.futures, time
 executor = concurrent.futures.ThreadPoolExecutor(2)
 executor.submit(lambda: (time.sleep(0.3), print('mark:work')))")))))
