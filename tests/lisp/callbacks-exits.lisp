@@ -199,6 +199,7 @@ def chained():
   (is-true (python-sound-p)))
 
 (test callbacks-exits.restarts-are-seen
+  (define-exits)
   (is-true (restart-case (call-through 2 (lambda () (and (find-restart 'visible) (not (find-restart 'no-such)) t)))
              (visible () nil)))
   (is (eql 1 (restart-case
