@@ -33,15 +33,18 @@ is: that thread may be what the one thread waits for.")
   (running '() :type list)
   ;; The thread for which alone requests are begun, and how often it wanted that.
   (owner nil)
-  (holds 0 :type fixnum)
-  ;; What LAST-FAILURE is to say to each thread.
-  (errors (trivial-garbage:make-weak-hash-table :weakness :key :test 'eq) :read-only t))
+  (holds 0 :type fixnum))
+
+(defvar *served* nil
+  "On the one thread on which Python runs, its SERVER: **SERVER** may be another by the time a call is over.")
 
 (defstruct (request (:constructor make-request (function caller)) (:copier nil) (:predicate nil))
   "A call that CALLER waits for. QUESTION is a function to be called by it meanwhile."
   (function nil :type function :read-only t)
   (caller nil :read-only t)
   (value +panic+)
+  ;; Why the call failed, if it did.
+  (failure nil)
   (done nil)
   (question nil :type (or null function))
   (answer nil))
@@ -120,36 +123,56 @@ is: that thread may be what the one thread waits for.")
   "What SERVER's thread does. From time to time, when nothing is to be done, interrupts may come: some
 Lisps end their threads so, when they end."
   (unwind-protect
-       (loop while (server-wanted server)
-             do (let ((rounds 0))
-                  (pyrite/port:without-interrupts
-                    (serve-requests server (lambda ()
-                                             (or (not (server-wanted server)) (> (incf rounds) 1)))))))
+       (let ((*served* server))
+         (loop while (server-wanted server)
+               do (let ((rounds 0))
+                    (pyrite/port:without-interrupts
+                      (serve-requests server (lambda ()
+                                               (or (not (server-wanted server)) (> (incf rounds) 1))))))))
     (pyrite/port:without-interrupts
       (pyrite/port:restore-stack-guard)
       (with-server-lock (server)
-        (setf (server-thread server) nil)))))
+        (setf (server-thread server) nil)
+        (tell-change server)))))
 
 (defun note-failure (status)
-  "STATUS, of a call that this thread made for another, which is to learn what went wrong."
-  (let ((server **server**))
-    (unless (or (eql status +ok+) (null server) (null (server-running server)))
-      (let ((failure (read-last-failure status))
-            (caller (request-caller (first (server-running server)))))
-        (with-server-lock (server)
-          (setf (gethash caller (server-errors server)) failure)))))
+  "STATUS, of a call that this thread made, perhaps for another, which is to learn what went wrong."
+  (let ((request (and *served* (first (server-running *served*)))))
+    (when (and request (not (eql status +ok+)))
+      (setf (request-failure request) (read-last-failure status))))
   status)
 
 ;;; Callers
 
+(pyrite/port:define-global **failures** '()
+  "An alist from threads to the FAILUREs of their last calls that failed on another and that they did not take.")
+(pyrite/port:define-global **failures-lock** (pyrite/port:make-lock "Pyrite failures"))
+
+(defun keep-failure (failure)
+  "Keep FAILURE for the TAKE-FAILURE of this thread."
+  (pyrite/port:with-lock (**failures-lock**)
+    (setf **failures** (acons (bt:current-thread) failure
+                              (remove-if (lambda (entry)
+                                           (or (eq (first entry) (bt:current-thread))
+                                               (not (bt:thread-alive-p (first entry)))))
+                                         **failures**)))))
+
+(defun take-failure ()
+  "The FAILURE of this thread's last call that failed on another, if it was not taken; or NIL."
+  (when **failures**
+    (pyrite/port:with-lock (**failures-lock**)
+      (let ((entry (assoc (bt:current-thread) **failures** :test #'eq)))
+        (setf **failures** (remove entry **failures**))
+        (rest entry)))))
+
 (defun on-server-p ()
   "True on the one thread on which Python runs."
-  (let ((server **server**))
-    (and server (eq (bt:current-thread) (server-thread server)))))
+  (and *served* t))
 
-(defun elsewhere-p ()
-  "True when calls of this thread are to be made by another."
-  (and **server** (not (on-server-p)) (not (worker-p))))
+(defun server-elsewhere ()
+  "The SERVER whose thread is to make the calls of this one, or NIL."
+  (let ((server **server**))
+    (and server (not (on-server-p)) (not (worker-p)) server)))
 
 (defun ensure-server-thread (server)
   "Start the thread of SERVER, which is locked, if it has none."
@@ -177,6 +200,7 @@ Lisps end their threads so, when they end."
                (setf (request-answer request) answer
                      (request-question request) nil)
                (tell-change server))))
+  (when (request-failure request) (keep-failure (request-failure request)))
   (if (eq (request-value request) :exhausted)
       (error 'stack-exhausted)
       (request-value request)))
@@ -184,32 +208,28 @@ Lisps end their threads so, when they end."
 (defun call-on-server (function)
   "The value of FUNCTION, a foreign call, made on the thread that is to make it."
   (pyrite/port:without-interrupts
-    (if (elsewhere-p)
-        (submit **server** (make-request function (bt:current-thread)))
-        (funcall function))))
+    (let ((server (server-elsewhere)))
+      (if server
+          (submit server (make-request function (bt:current-thread)))
+          (funcall function)))))
 
 (defun ask-caller (function)
   "The value of FUNCTION, called by the thread for which the one thread, this one, is in Python. Meanwhile
 others' calls are made here."
-  (let* ((server **server**) (request (first (server-running server))))
+  (let* ((server *served*) (request (first (server-running server))))
     (with-server-lock (server)
       (setf (request-question request) function)
       (tell-change server))
-    (serve-requests server (lambda () (null (request-question request))))
+    ;; What another thread holds, its GIL or limit, is this thread's: no code but for that one runs until it is over.
+    (serve-requests server (lambda ()
+                             (and (null (request-question request))
+                                  (member (server-owner server) (list nil (request-caller request))))))
     (request-answer request)))
-
-(defun take-error (server)
-  "The FAILURE of this thread's last call that failed, if it was not taken; or NIL."
-  (pyrite/port:without-interrupts
-    (with-server-lock (server)
-      (let ((caller (bt:current-thread)) (errors (server-errors server)))
-        (prog1 (values (gethash caller errors))
-          (remhash caller errors))))))
 
 (defun hold-server ()
   "Have the one thread make calls of this thread only, until FREE-SERVER of the value, which may be NIL."
-  (let ((server **server**) (caller (bt:current-thread)))
-    (when (elsewhere-p)
+  (let ((server (server-elsewhere)) (caller (bt:current-thread)))
+    (when server
       (pyrite/port:without-interrupts
         (with-server-lock (server)
           (loop until (member (server-owner server) (list nil caller))
@@ -275,6 +295,8 @@ others' calls are made here."
 
 (defun renew-server ()
   "In a restarted image nothing is left of the server but that there is to be one."
+  (setf **failures** '()
+        **failures-lock** (pyrite/port:make-lock "Pyrite failures"))
   (when **server**
     (setf **server** (make-server))))
 
