@@ -139,7 +139,7 @@ USE-VALUE for the path of another Python executable, or of another libpyrite."
 Wrappers made before signal STALE-OBJECT when they are used. The next call starts Python afresh, at
 once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (unless (or *disable-pystop* (not (python-alive-p)))
-    (unwind-protect (flush-python-output)
+    (unwind-protect (flush-own-python-output)
       (check-status (%stop))))
   nil)
 
