@@ -133,6 +133,13 @@ USE-VALUE for the path of another Python executable, or of another libpyrite."
         (throw 'not-running nil)
         (pystart))))
 
+(defun flush-own-python-output ()
+  "Write what waits in Python to be written, of this thread, unless another has stopped Python."
+  (let ((*starting* t))
+    (catch 'not-running
+      (with-default-conversions
+        (call-by-name (load-time-value (find-name "_pyrite_streams:flush_own") t))))))
+
 (defun pystop ()
   "Stop Python: empty __main__ and run Python's garbage collector.
 

@@ -140,13 +140,6 @@
   (with-default-conversions
     (call-by-name (load-time-value (find-name "_pyrite_streams:write_kept") t))))
 
-(defun flush-own-python-output ()
-  "Write what waits in Python to be written, of this thread, unless another has stopped Python."
-  (let ((*starting* t))
-    (catch 'not-running
-      (with-default-conversions
-        (call-by-name (load-time-value (find-name "_pyrite_streams:flush_own") t))))))
-
 (defun flush-python-output ()
   "Write what waits in Python to be written, of all threads."
   (with-default-conversions
