@@ -12,8 +12,9 @@
 (defvar *python-call-mode* :standard
   "On which threads Python runs: :STANDARD, on those that call it, or :DEDICATED-THREAD, all on one.
 
-Looked at when Python is started, also after PYSTOP. Set it before that: only then is the one thread
-Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
+Looked at when Python is started, also after PYSTOP; not while a thread is in WITH-PYTHON-GIL or
+WITH-PYTHON-TIMEOUT on the one thread, which there is on then. Set it before Python's first start: only then
+is the one thread Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
 threads; all else is as it is in standard mode. While Python waits for the answer of a Lisp function,
 others' calls run; while it computes or waits for something else, they wait, so that threads of Lisp's
 must not wait for each other in Python, with its locks or queues. Interrupts of a thread that
@@ -37,6 +38,9 @@ is: that thread may be what the one thread waits for.")
 
 (defvar *served* nil
   "On the one thread on which Python runs, its SERVER: **SERVER** may be another by the time a call is over.")
+
+(defvar *in-place* nil
+  "True where this thread holds something of Python's itself, so that it makes its calls whatever the mode is by now.")
 
 (defstruct (request (:constructor make-request (function caller)) (:copier nil) (:predicate nil))
   "A call that CALLER waits for. QUESTION is a function to be called by it meanwhile."
@@ -172,7 +176,7 @@ Lisps end their threads so, when they end."
 (defun server-elsewhere ()
   "The SERVER whose thread is to make the calls of this one, or NIL."
   (let ((server **server**))
-    (and server (not (on-server-p)) (not (worker-p)) server)))
+    (and server (not (on-server-p)) (not *in-place*) (not (worker-p)) server)))
 
 (defun ensure-server-thread (server)
   "Start the thread of SERVER, which is locked, if it has none."
@@ -228,15 +232,19 @@ others' calls are made here."
 
 (defun hold-server ()
   "Have the one thread make calls of this thread only, until FREE-SERVER of the value, which may be NIL."
-  (let ((server (server-elsewhere)) (caller (bt:current-thread)))
-    (when server
-      (pyrite/port:without-interrupts
-        (with-server-lock (server)
-          (loop until (member (server-owner server) (list nil caller))
-                do (await-change server))
-          (setf (server-owner server) caller)
-          (incf (server-holds server))))
-      server)))
+  (loop for server = (server-elsewhere)
+        until (or (null server) (held-p server (bt:current-thread)))
+        finally (return server)))
+
+(defun held-p (server caller)
+  "Hold SERVER for CALLER; NIL when it is not the one any more."
+  (pyrite/port:without-interrupts
+    (with-server-lock (server)
+      (loop until (member (server-owner server) (list nil caller))
+            do (await-change server))
+      (when (eq server **server**)
+        (setf (server-owner server) caller)
+        (incf (server-holds server))))))
 
 (defun free-server (server)
   "Undo a HOLD-SERVER that returned SERVER."
@@ -250,26 +258,46 @@ others' calls are made here."
 (defmacro with-server-held (&body body)
   "Evaluate BODY while the one thread, if there is one, makes calls of this thread only."
   (let ((server (gensym "SERVER")))
-    `(let ((,server nil))
+    `(let ((,server nil) (*in-place* *in-place*))
        (pyrite/port:with-cleanup
            (progn
              (pyrite/port:without-interrupts
-               (setf ,server (hold-server)))
+               (setf ,server (hold-server)
+                     *in-place* (null ,server)))
              ,@body)
          (free-server ,server)))))
 
 ;;; Modes
 
+(defun stop-thread-of (server)
+  "Have the thread of SERVER end, unless it is in Python. The next call starts another."
+  (let ((thread (server-thread server)))
+    (when (and thread (not (on-server-p)) (null (server-running server)))
+      (pyrite/port:without-interrupts
+        (with-server-lock (server)
+          (setf (server-wanted server) nil)
+          (tell-change server)))
+      (ignore-errors (bt:join-thread thread)))))
+
 (defun stop-server-thread ()
-  "Have the one thread end, unless it is in Python. The next call starts another."
+  "Have the one thread end, if there is one, unless it is in Python."
   (let ((server **server**))
-    (when (and server (server-thread server) (not (on-server-p)) (null (server-running server)))
-      (let ((thread (server-thread server)))
-        (pyrite/port:without-interrupts
-          (with-server-lock (server)
-            (setf (server-wanted server) nil)
-            (tell-change server)))
-        (ignore-errors (bt:join-thread thread))))))
+    (when server (stop-thread-of server))))
+
+(defun dismiss-server ()
+  "Have calls be made where they are asked for; NIL when a thread holds the GIL, or the like, on the one thread,
+which must go on there."
+  (let ((server **server**))
+    (or (null server)
+        (when (pyrite/port:without-interrupts
+                (with-server-lock (server)
+                  (unless (server-owner server)
+                    (setf (server-wanted server) nil
+                          **server** nil)
+                    (tell-change server)
+                    t)))
+          (stop-thread-of server)
+          t))))
 
 (defun python-call-mode ()
   "The mode in force: see *PYTHON-CALL-MODE*."
@@ -284,8 +312,7 @@ others' calls are made here."
   "Have calls be made as MODE, a value of *PYTHON-CALL-MODE*, says."
   (unless (member mode '(:standard :dedicated-thread))
     (fail 'pyrite-error "~S is no value of *PYTHON-CALL-MODE*: that is :STANDARD or :DEDICATED-THREAD." mode))
-  (unless (eq mode (python-call-mode))
-    (stop-server-thread)
+  (unless (or (eq mode (python-call-mode)) (not (dismiss-server)))
     (setf **server** (when (eq mode :dedicated-thread) (make-server)))))
 
 (defun use-dedicated-thread ()

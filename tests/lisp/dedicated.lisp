@@ -285,7 +285,10 @@
 (defun problem-of-calls (i)
   "What is wrong with what calls with I return or signal, or NIL."
   (handler-case
-      (let ((text (pycall "str" i))
+      (let ((text (with-python-timeout (60)
+                    (with-python-gil
+                      (pycall "abs" i)
+                      (pycall "str" i))))
             (answer (pycall "lambda f, x: f(x)" (lambda (x) (pycall "abs" x)) (- i)))
             (message (handler-case (pycall "int" (format nil "x~D" i))
                        (py-value-error (condition) (pyerror-message condition)))))
