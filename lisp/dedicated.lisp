@@ -128,11 +128,12 @@ is: that thread may be what the one thread waits for.")
 Lisps end their threads so, when they end."
   (unwind-protect
        (let ((*served* server))
-         (loop while (server-wanted server)
-               do (let ((rounds 0))
+         (loop do (let ((rounds 0))
                     (pyrite/port:without-interrupts
                       (serve-requests server (lambda ()
-                                               (or (not (server-wanted server)) (> (incf rounds) 1))))))))
+                                               (or (not (server-wanted server)) (> (incf rounds) 1))))))
+               ;; Who was on the way here when the mode changed, has this thread made once more.
+               while (and (server-wanted server) (eq server **server**))))
     (pyrite/port:without-interrupts
       (pyrite/port:restore-stack-guard)
       (with-server-lock (server)
