@@ -29,7 +29,9 @@ Python in the place of the exit, whose target cannot be found again."))
 (defun reply-value (value reply)
   "Answer with VALUE, any value, at the address REPLY; 1."
   (declare (type address reply))
-  (unless (encode-immediate value (the address (cffi:mem-ref (pointer reply) :uint64)))
+  ;; Of a wrapper the object, since the wrapper may be garbage before Python takes the answer.
+  (unless (and (not (pyobject-wrapper-p value))
+               (encode-immediate value (the address (cffi:mem-ref (pointer reply) :uint64))))
     (reply-any-value value reply))
   1)
 

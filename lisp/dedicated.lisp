@@ -12,8 +12,9 @@
 (defvar *python-call-mode* :standard
   "On which threads Python runs: :STANDARD, on those that call it, or :DEDICATED-THREAD, all on one.
 
-Looked at when Python is started, also after PYSTOP. Set it before that: only then is the one thread
-Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
+Looked at when Python is started, also after PYSTOP; not while a thread is in WITH-PYTHON-GIL or
+WITH-PYTHON-TIMEOUT on the one thread, which there is on then. Set it before Python's first start: only then
+is the one thread Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
 threads; all else is as it is in standard mode. While Python waits for the answer of a Lisp function,
 others' calls run; while it computes or waits for something else, they wait, so that threads of Lisp's
 must not wait for each other in Python, with its locks or queues. Interrupts of a thread that
@@ -33,15 +34,21 @@ is: that thread may be what the one thread waits for.")
   (running '() :type list)
   ;; The thread for which alone requests are begun, and how often it wanted that.
   (owner nil)
-  (holds 0 :type fixnum)
-  ;; What LAST-FAILURE is to say to each thread.
-  (errors (trivial-garbage:make-weak-hash-table :weakness :key :test 'eq) :read-only t))
+  (holds 0 :type fixnum))
+
+(defvar *served* nil
+  "On the one thread on which Python runs, its SERVER: **SERVER** may be another by the time a call is over.")
+
+(defvar *in-place* nil
+  "True where this thread holds something of Python's itself, so that it makes its calls whatever the mode is by now.")
 
 (defstruct (request (:constructor make-request (function caller)) (:copier nil) (:predicate nil))
   "A call that CALLER waits for. QUESTION is a function to be called by it meanwhile."
   (function nil :type function :read-only t)
   (caller nil :read-only t)
   (value +panic+)
+  ;; Why the call failed, if it did.
+  (failure nil)
   (done nil)
   (question nil :type (or null function))
   (answer nil))
@@ -120,36 +127,57 @@ is: that thread may be what the one thread waits for.")
   "What SERVER's thread does. From time to time, when nothing is to be done, interrupts may come: some
 Lisps end their threads so, when they end."
   (unwind-protect
-       (loop while (server-wanted server)
-             do (let ((rounds 0))
-                  (pyrite/port:without-interrupts
-                    (serve-requests server (lambda ()
-                                             (or (not (server-wanted server)) (> (incf rounds) 1)))))))
+       (let ((*served* server))
+         (loop do (let ((rounds 0))
+                    (pyrite/port:without-interrupts
+                      (serve-requests server (lambda ()
+                                               (or (not (server-wanted server)) (> (incf rounds) 1))))))
+               ;; Who was on the way here when the mode changed, has this thread made once more.
+               while (and (server-wanted server) (eq server **server**))))
     (pyrite/port:without-interrupts
       (pyrite/port:restore-stack-guard)
       (with-server-lock (server)
-        (setf (server-thread server) nil)))))
+        (setf (server-thread server) nil)
+        (tell-change server)))))
 
 (defun note-failure (status)
-  "STATUS, of a call that this thread made for another, which is to learn what went wrong."
-  (let ((server **server**))
-    (unless (or (eql status +ok+) (null server) (null (server-running server)))
-      (let ((failure (read-last-failure status))
-            (caller (request-caller (first (server-running server)))))
-        (with-server-lock (server)
-          (setf (gethash caller (server-errors server)) failure)))))
+  "STATUS, of a call that this thread made, perhaps for another, which is to learn what went wrong."
+  (let ((request (and *served* (first (server-running *served*)))))
+    (when (and request (not (eql status +ok+)))
+      (setf (request-failure request) (read-last-failure status))))
   status)
 
 ;;; Callers
 
+(pyrite/port:define-global **failures** '()
+  "An alist from threads to the FAILUREs of their last calls that failed on another and that they did not take.")
+(pyrite/port:define-global **failures-lock** (pyrite/port:make-lock "Pyrite failures"))
+
+(defun keep-failure (failure)
+  "Keep FAILURE for the TAKE-FAILURE of this thread."
+  (pyrite/port:with-lock (**failures-lock**)
+    (setf **failures** (acons (bt:current-thread) failure
+                              (remove-if (lambda (entry)
+                                           (or (eq (first entry) (bt:current-thread))
+                                               (not (bt:thread-alive-p (first entry)))))
+                                         **failures**)))))
+
+(defun take-failure ()
+  "The FAILURE of this thread's last call that failed on another, if it was not taken; or NIL."
+  (when **failures**
+    (pyrite/port:with-lock (**failures-lock**)
+      (let ((entry (assoc (bt:current-thread) **failures** :test #'eq)))
+        (setf **failures** (remove entry **failures**))
+        (rest entry)))))
+
 (defun on-server-p ()
   "True on the one thread on which Python runs."
-  (let ((server **server**))
-    (and server (eq (bt:current-thread) (server-thread server)))))
+  (and *served* t))
 
-(defun elsewhere-p ()
-  "True when calls of this thread are to be made by another."
-  (and **server** (not (on-server-p)) (not (worker-p))))
+(defun server-elsewhere ()
+  "The SERVER whose thread is to make the calls of this one, or NIL."
+  (let ((server **server**))
+    (and server (not (on-server-p)) (not *in-place*) (not (worker-p)) server)))
 
 (defun ensure-server-thread (server)
   "Start the thread of SERVER, which is locked, if it has none."
@@ -177,6 +205,7 @@ Lisps end their threads so, when they end."
                (setf (request-answer request) answer
                      (request-question request) nil)
                (tell-change server))))
+  (when (request-failure request) (keep-failure (request-failure request)))
   (if (eq (request-value request) :exhausted)
       (error 'stack-exhausted)
       (request-value request)))
@@ -184,39 +213,39 @@ Lisps end their threads so, when they end."
 (defun call-on-server (function)
   "The value of FUNCTION, a foreign call, made on the thread that is to make it."
   (pyrite/port:without-interrupts
-    (if (elsewhere-p)
-        (submit **server** (make-request function (bt:current-thread)))
-        (funcall function))))
+    (let ((server (server-elsewhere)))
+      (if server
+          (submit server (make-request function (bt:current-thread)))
+          (funcall function)))))
 
 (defun ask-caller (function)
   "The value of FUNCTION, called by the thread for which the one thread, this one, is in Python. Meanwhile
 others' calls are made here."
-  (let* ((server **server**) (request (first (server-running server))))
+  (let* ((server *served*) (request (first (server-running server))))
     (with-server-lock (server)
       (setf (request-question request) function)
       (tell-change server))
-    (serve-requests server (lambda () (null (request-question request))))
+    ;; What another thread holds, its GIL or limit, is this thread's: no code but for that one runs until it is over.
+    (serve-requests server (lambda ()
+                             (and (null (request-question request))
+                                  (member (server-owner server) (list nil (request-caller request))))))
     (request-answer request)))
-
-(defun take-error (server)
-  "The FAILURE of this thread's last call that failed, if it was not taken; or NIL."
-  (pyrite/port:without-interrupts
-    (with-server-lock (server)
-      (let ((caller (bt:current-thread)) (errors (server-errors server)))
-        (prog1 (values (gethash caller errors))
-          (remhash caller errors))))))
 
 (defun hold-server ()
   "Have the one thread make calls of this thread only, until FREE-SERVER of the value, which may be NIL."
-  (let ((server **server**) (caller (bt:current-thread)))
-    (when (elsewhere-p)
-      (pyrite/port:without-interrupts
-        (with-server-lock (server)
-          (loop until (member (server-owner server) (list nil caller))
-                do (await-change server))
-          (setf (server-owner server) caller)
-          (incf (server-holds server))))
-      server)))
+  (loop for server = (server-elsewhere)
+        until (or (null server) (held-p server (bt:current-thread)))
+        finally (return server)))
+
+(defun held-p (server caller)
+  "Hold SERVER for CALLER; NIL when it is not the one any more."
+  (pyrite/port:without-interrupts
+    (with-server-lock (server)
+      (loop until (member (server-owner server) (list nil caller))
+            do (await-change server))
+      (when (eq server **server**)
+        (setf (server-owner server) caller)
+        (incf (server-holds server))))))
 
 (defun free-server (server)
   "Undo a HOLD-SERVER that returned SERVER."
@@ -230,26 +259,46 @@ others' calls are made here."
 (defmacro with-server-held (&body body)
   "Evaluate BODY while the one thread, if there is one, makes calls of this thread only."
   (let ((server (gensym "SERVER")))
-    `(let ((,server nil))
+    `(let ((,server nil) (*in-place* *in-place*))
        (pyrite/port:with-cleanup
            (progn
              (pyrite/port:without-interrupts
-               (setf ,server (hold-server)))
+               (setf ,server (hold-server)
+                     *in-place* (null ,server)))
              ,@body)
          (free-server ,server)))))
 
 ;;; Modes
 
+(defun stop-thread-of (server)
+  "Have the thread of SERVER end, unless it is in Python. The next call starts another."
+  (let ((thread (server-thread server)))
+    (when (and thread (not (on-server-p)) (null (server-running server)))
+      (pyrite/port:without-interrupts
+        (with-server-lock (server)
+          (setf (server-wanted server) nil)
+          (tell-change server)))
+      (ignore-errors (bt:join-thread thread)))))
+
 (defun stop-server-thread ()
-  "Have the one thread end, unless it is in Python. The next call starts another."
+  "Have the one thread end, if there is one, unless it is in Python."
   (let ((server **server**))
-    (when (and server (server-thread server) (not (on-server-p)) (null (server-running server)))
-      (let ((thread (server-thread server)))
-        (pyrite/port:without-interrupts
-          (with-server-lock (server)
-            (setf (server-wanted server) nil)
-            (tell-change server)))
-        (ignore-errors (bt:join-thread thread))))))
+    (when server (stop-thread-of server))))
+
+(defun dismiss-server ()
+  "Have calls be made where they are asked for; NIL when a thread holds the GIL, or the like, on the one thread,
+which must go on there."
+  (let ((server **server**))
+    (or (null server)
+        (when (pyrite/port:without-interrupts
+                (with-server-lock (server)
+                  (unless (server-owner server)
+                    (setf (server-wanted server) nil
+                          **server** nil)
+                    (tell-change server)
+                    t)))
+          (stop-thread-of server)
+          t))))
 
 (defun python-call-mode ()
   "The mode in force: see *PYTHON-CALL-MODE*."
@@ -264,8 +313,7 @@ others' calls are made here."
   "Have calls be made as MODE, a value of *PYTHON-CALL-MODE*, says."
   (unless (member mode '(:standard :dedicated-thread))
     (fail 'pyrite-error "~S is no value of *PYTHON-CALL-MODE*: that is :STANDARD or :DEDICATED-THREAD." mode))
-  (unless (eq mode (python-call-mode))
-    (stop-server-thread)
+  (unless (or (eq mode (python-call-mode)) (not (dismiss-server)))
     (setf **server** (when (eq mode :dedicated-thread) (make-server)))))
 
 (defun use-dedicated-thread ()
@@ -275,6 +323,8 @@ others' calls are made here."
 
 (defun renew-server ()
   "In a restarted image nothing is left of the server but that there is to be one."
+  (setf **failures** '()
+        **failures-lock** (pyrite/port:make-lock "Pyrite failures"))
   (when **server**
     (setf **server** (make-server))))
 

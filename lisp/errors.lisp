@@ -40,12 +40,10 @@ the exception itself, a wrapper or NIL."
   "Why this thread's last call, which returned STATUS, failed. The library forgets it: from now on only the
 wrapper keeps the exception alive, with all that it refers to. No interrupt comes meanwhile, whose own
 calls might fail."
-  (if (elsewhere-p)
-      (let ((failure (take-error **server**)))
-        (if (and failure (eql status (failure-status failure)))
-            failure
-            (make-failure :status status)))
-      (read-last-failure status)))
+  (let ((failure (take-failure)))
+    (if (and failure (eql status (failure-status failure)))
+        failure
+        (read-last-failure status))))
 
 (defun read-last-failure (status)
   "As LAST-FAILURE, for calls that were made on this thread."

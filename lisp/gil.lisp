@@ -5,12 +5,13 @@
 (defun call-with-gil (function)
   "Call FUNCTION with the GIL held by this thread."
   (python-start-if-not-alive)
-  (let ((held nil) (server nil))
+  (let ((held nil) (server nil) (*in-place* *in-place*))
     (pyrite/port:with-cleanup
         (progn
           ;; First: between the two another thread's question, in which this one would let go again, might begin.
           (pyrite/port:without-interrupts
-            (setf server (hold-server)))
+            (setf server (hold-server)
+                  *in-place* (null server)))
           (check-status (call-when-running
                          (lambda ()
                            (pyrite/port:without-interrupts

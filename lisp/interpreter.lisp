@@ -133,13 +133,20 @@ USE-VALUE for the path of another Python executable, or of another libpyrite."
         (throw 'not-running nil)
         (pystart))))
 
+(defun flush-own-python-output ()
+  "Write what waits in Python to be written, of this thread, unless another has stopped Python."
+  (let ((*starting* t))
+    (catch 'not-running
+      (with-default-conversions
+        (call-by-name (load-time-value (find-name "_pyrite_streams:flush_own") t))))))
+
 (defun pystop ()
   "Stop Python: empty __main__ and run Python's garbage collector.
 
 Wrappers made before signal STALE-OBJECT when they are used. The next call starts Python afresh, at
 once. Nothing happens when *DISABLE-PYSTOP* is true or Python does not run."
   (unless (or *disable-pystop* (not (python-alive-p)))
-    (unwind-protect (flush-python-output)
+    (unwind-protect (flush-own-python-output)
       (check-status (%stop))))
   nil)
 

@@ -346,7 +346,8 @@ def initialize(code, main):
     global held, starter
     install()
     here = _thread.get_ident()
-    held, starter = [], None if host is None else here
+    # What another start was stopped with waits still.
+    held, starter = held or [], None if host is None else here
     try:
         exec(compile(code, "<pyrite>", "exec"), main)
         starter = here
@@ -374,6 +375,13 @@ def write_kept():
     texts, kept = kept, []
     for number, text in texts:
         emit(number, text)
+
+
+def flush_own():
+    """Write what waits of this thread. Other threads' is for streams that the host knows by the thread."""
+    for stream in streams[1:]:
+        stream.buffer.finish()
+    Writer.flush()
 
 
 def flush():

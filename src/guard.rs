@@ -30,15 +30,8 @@ pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_s
     enter_unchecked(body)
 }
 
-/// [`enter`] also when a limit of time is over: for what the host needs to come to an end.
-pub(crate) fn enter_late(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
-    if !interp::is_running() {
-        return fail(Record::plain(PYR_NOT_RUNNING, "Python is not running"));
-    }
-    enter_unchecked(body)
-}
-
-/// [`enter`] for answers to Python, which waits for them also when it was stopped meanwhile.
+/// [`enter`] for answers to Python, which waits for them, and for what the host needs to come to an end: also when
+/// Python was stopped meanwhile, or a limit of time is over.
 pub(crate) fn reply(body: impl FnOnce(Python<'_>) -> Result<(), Fault>) -> pyr_status {
     if !python::is_running() {
         return fail(Record::plain(PYR_NOT_RUNNING, "Python was never started"));

@@ -190,7 +190,10 @@ fn errors_of_before_are_told_while_stopped(host: &Host) {
         (failure.status, &*failure.type_name),
         (PYR_PYTHON_ERROR, "ZeroDivisionError")
     );
-    assert_eq!(failure.exception, 0);
+    // What the host threw across Python is in the exception.
+    assert_ne!(failure.exception, 0);
+    // SAFETY: a handle of ours.
+    assert_eq!(unsafe { (host.api.pyr_release)(failure.exception) }, PYR_OK);
     host.clear_error();
     assert_eq!(host.error(true).status, PYR_OK);
     assert_eq!(host.start(), PYR_OK);

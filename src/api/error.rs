@@ -43,7 +43,8 @@ fn exception_handle(with_traceback: bool) -> pyr_handle {
     record.traceback.clear();
     let mut exception = 0;
     if let Some(object) = record.exception {
-        guard::enter_late(|py| {
+        // Also when Python was stopped since: what the host threw across it is in the exception.
+        guard::reply(|py| {
             // SAFETY: attached; the record owns a reference.
             let object = unsafe { pyo3::Bound::from_borrowed_ptr(py, object.as_ptr()) };
             exception = objects::insert(object.clone())?;

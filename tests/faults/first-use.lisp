@@ -99,3 +99,17 @@
                                   \"thread.start()\" \"thread.join()\" \"print('of code', end='')\"))"
                                "(print (list :start (with-output-to-string (*standard-output*) (pyrite:pystart))))")))
       (is-true (search (format nil "(:START \"of a thread~%of code\")") output) "~A" output))))
+
+(test first-use.that-is-stopped
+  "What the code of a start writes is not lost when another thread stops Python before its streams are connected."
+  (with-temporary-folder (folder)
+    (let ((output (in-new-lisp folder
+                               "(setf pyrite:*additional-init-codes* (list \"print('of code')\"))"
+                               "(let ((connect (fdefinition 'pyrite::connect-streams)) (stopped nil))
+                                  (setf (fdefinition 'pyrite::connect-streams)
+                                        (lambda ()
+                                          (unless stopped (setf stopped t) (pyrite::%stop))
+                                          (funcall connect))))"
+                               "(print (list :start (with-output-to-string (*standard-output*)
+                                                      (pyrite:pystart) (pyrite:pystart))))")))
+      (is-true (search (format nil "(:START \"of code~%of code~%\")") output) "~A" output))))

@@ -123,6 +123,17 @@ cycle = Cycle(); cycle.itself = cycle")
   (is (eql 8 (pycall (pyeval "lambda f: (f(), 8)[1]") (lambda () (pystop) (pystart) (pycall "abs" -1)))))
   (is-true (alive-p)))
 
+(test restarts.exits-across-a-stop
+  "What a Lisp function throws across Python goes on when Python was stopped meanwhile."
+  (let ((call "lambda f: f()"))
+    (is (eql 5 (restart-case (pycall call (lambda () (pystop) (invoke-restart 'away 5)))
+                 (away (value) value))))
+    (let ((condition (signalled (pycall call (lambda () (pystop) (error "from Lisp"))))))
+      (is (typep condition 'simple-error))
+      (is (equal "from Lisp" (princ-to-string condition))))
+    (is (equal "ValueError" (pyerror-type (signalled (pycall "lambda f: [f(), int('x')]" #'pystop))))))
+  (is-true (alive-p)))
+
 (test restarts.threads-of-python
   "Threads of Python's go on over a stop, and what was lent to them is still answered."
   (pyexec "import sys, threading

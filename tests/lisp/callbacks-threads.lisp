@@ -218,6 +218,31 @@ def in_pool(n, f, items):
            (code (nth-value 1 (run-for-a-minute (lisp-command script)))))
       (unless (member code '(124 137)) code))))
 
+(test callbacks-threads.answers-that-are-garbage-at-once
+  "A wrapper that a function returns, and nobody has, may be collected before Python takes the answer."
+  (define-python "class Numbered:" "    def __init__(self, n): self.n = n"
+    "def numbers_of(f, n): return [f(i).n for i in range(n)]")
+  (let* ((wanted nil) (held nil) (over nil)
+         (collector (bt:make-thread
+                     (lambda ()
+                       (loop until over
+                             do (if wanted
+                                    (with-python-gil
+                                      (setf wanted nil held t)
+                                      (sleep 0.02)
+                                      (trivial-garbage:gc :full t)
+                                      (pyrite/port:run-finalizers))
+                                    (bt:thread-yield)))))))
+    (flet ((answer (i)
+             (let ((numbered (pycall "Numbered" i)))
+               (setf held nil wanted t)
+               (loop until held do (bt:thread-yield))
+               numbered)))
+      (unwind-protect
+           (is (equalp (coerce (alexandria:iota 20) 'vector) (pycall "numbers_of" #'answer 20)))
+        (setf over t)
+        (bt:join-thread collector)))))
+
 (defparameter *daemon*
   '(pyrite:pyexec "import threading
 def forever(f, n):

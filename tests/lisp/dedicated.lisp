@@ -163,6 +163,41 @@
     (is (equal "5" (pycall "call_in_thread" (lambda () (pycall "str" 5)))))
     (is-true (python-works-p))))
 
+(test dedicated.errors-of-workers
+  "A function that a thread of Python's calls learns why its own call failed, and the one thread's caller is not told."
+  (with-dedicated-thread
+    (define-python "import threading"
+      "def ask_in_thread(f, answers):"
+      "    thread = threading.Thread(target=lambda: answers.append(f()))"
+      "    thread.start()" "    thread.join()" "    return int(answers[0])")
+    (flet ((message (text) (pyerror-message (signalled (pycall "int" text)))))
+      (let ((message (message "x")))
+        (is (equal message (let ((heard nil))
+                             (pycall "ask_in_thread" (lambda () (setf heard (message "x")) 1) #())
+                             heard)))
+        (is (equal (substitute #\y #\x message)
+                   (pyerror-message (signalled (pycall "ask_in_thread" (lambda () (message "x") "y") #())))))))))
+
+(test dedicated.limits-of-others
+  "A limit that a thread sets while another answers is not one of the other's Python code, which waits for its end."
+  (with-dedicated-thread
+    (define-python "import time"
+      "def work(f):" "    f()" "    end = time.monotonic() + 0.3" "    while time.monotonic() < end: pass" "    return 'done'")
+    (let* ((asked nil) (limited nil)
+           (thread (bt:make-thread
+                    (lambda ()
+                      (handler-case (pycall "work" (lambda ()
+                                                     (setf asked t)
+                                                     (loop until limited do (sleep 0.001))))
+                        (error (condition) (type-of condition)))))))
+      (loop until asked do (sleep 0.001))
+      (with-python-timeout (0.1)
+        (is (eql 1 (pycall "abs" -1)))
+        (setf limited t)
+        (sleep 0.4)
+        (signals python-timeout (pycall "abs" -1)))
+      (is (equal "done" (bt:join-thread thread))))))
+
 (test dedicated.with-python-gil-is-atomic
   (with-dedicated-thread
     (define-python "shared_count = 0")
@@ -227,6 +262,44 @@
       (pystop)
       (signals stale-object (pycall "id" object))
       (is-true (python-works-p)))))
+
+(test dedicated.changes-of-mode
+  "Threads call on while the mode changes: each call has its own value, or its own error."
+  (let* ((over nil)
+         (threads (loop for i below 4
+                        collect (let ((i i))
+                                  (bt:make-thread
+                                   (lambda ()
+                                     (loop for j from (* i 100000)
+                                           until over
+                                           for problem = (problem-of-calls j)
+                                           when problem return problem)))))))
+    (unwind-protect
+         (dotimes (i (scaled 150))
+           (setf *python-call-mode* (if (evenp i) :dedicated-thread :standard))
+           (pystop)
+           (pystart)
+           (sleep 0.002))
+      (setf *python-call-mode* :standard over t))
+    (is (equal '(nil nil nil nil) (mapcar #'bt:join-thread threads)))
+    (pystop)
+    (is-true (python-works-p))
+    (is (eq :standard +python-call-mode+))))
+
+(defun problem-of-calls (i)
+  "What is wrong with what calls with I return or signal, or NIL."
+  (handler-case
+      (let ((text (with-python-timeout (60)
+                    (with-python-gil
+                      (pycall "abs" i)
+                      (pycall "str" i))))
+            (answer (pycall "lambda f, x: f(x)" (lambda (x) (pycall "abs" x)) (- i)))
+            (message (handler-case (pycall "int" (format nil "x~D" i))
+                       (py-value-error (condition) (pyerror-message condition)))))
+        (unless (and (equal (princ-to-string i) text) (eql i answer)
+                     (search (format nil "'x~D'" i) message))
+          (list text answer message)))
+    (error (condition) (format nil "~S: ~A" (type-of condition) condition))))
 
 (test dedicated.captures-of-threads
   "Each thread captures what its own calls write, though one thread writes it all."

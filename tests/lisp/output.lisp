@@ -236,6 +236,17 @@ b.write(b'\\xff')"))))
                                (declare (ignore i))
                                (with-python-output (dotimes (j 3) (pyprint "y" :end "")))))))))
 
+(test output.threads-when-another-stops
+  "What of a thread's text waits when another stops Python stays that thread's."
+  (python-lines "def say(): print('mine', end=''); sys.said.set(); sys.stopped.wait(); print(' all', end='')")
+  (pyexec "import sys, threading; sys.said, sys.stopped = threading.Event(), threading.Event()")
+  (let ((thread (bt:make-thread (lambda () (with-python-output (pycall "say"))))))
+    (import-module "sys")
+    (pycall "sys.said.wait")
+    (is (equal "" (written (pystop))))
+    (pyexec "sys.stopped.set()")
+    (is (equal "mine all" (bt:join-thread thread)))))
+
 (test output.threads-of-python
   "They write to Lisp's global streams, or to a capture, also while their maker waits for them."
   (python-lines "def run(*functions):"
