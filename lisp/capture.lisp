@@ -26,7 +26,7 @@ not. A worker answers for threads of Python's, whose text goes to the newest cap
   "Call the FUNCTION of streams.py with NUMBER."
   ;; Its lock is a thread's: while it asks Lisp, the one thread must not come there for others.
   (with-server-held
-    (with-default-conversions (call-by-name function number))))
+    (call-whole (lambda () (call-by-name function number)))))
 
 (defmacro stream-function (name)
   "The NAME of a function of streams.py, a literal string."
@@ -44,26 +44,34 @@ not. A worker answers for threads of Python's, whose text goes to the newest cap
   (pyrite/port:with-lock (**captures-lock**)
     (setf **captures** (remove entry **captures**))))
 
+(defun capture-descriptor (number)
+  "Have what is written to the file descriptor NUMBER go to captures; NIL when there is no such descriptor."
+  (handler-case (progn (call-bridge (stream-function "begin_capture") number) t)
+    (py-os-error () nil)))
+
 (defun call-capturing-descriptor (number function)
   "Call FUNCTION while what is written to the file descriptor NUMBER goes to captures."
   (declare (type function function))
-  (if (handler-case (progn (call-bridge (stream-function "begin_capture") number) t)
-        ;; There is no such descriptor.
-        (py-os-error () nil))
-      (unwind-protect (funcall function)
-        (call-bridge (stream-function "end_capture") number))
-      (funcall function)))
+  (let ((begun nil))
+    (pyrite/port:with-cleanup
+        (progn
+          (pyrite/port:without-interrupts
+            (setf begun (capture-descriptor number)))
+          (funcall function))
+      (when begun
+        (call-bridge (stream-function "end_capture") number)))))
 
 (defun call-with-capture (number function)
   "Call FUNCTION, and return what Python wrote meanwhile to its stream of NUMBER."
   (declare (type function function))
   (python-start-if-not-alive)
   (let* ((stream (make-string-output-stream)) (entry (cons number stream)))
-    (begin-capture number entry)
-    (unwind-protect
-         (call-capturing-descriptor number (lambda ()
-                                             (let ((*captures* (cons entry *captures*)))
-                                               (funcall function))))
+    (pyrite/port:with-cleanup
+        (progn
+          (begin-capture number entry)
+          (call-capturing-descriptor number (lambda ()
+                                              (let ((*captures* (cons entry *captures*)))
+                                                (funcall function)))))
       (end-capture entry))
     (with-stream-locked (stream)
       (get-output-stream-string stream))))

@@ -32,6 +32,11 @@ As Python's site.addsitedir(). Not needed for the packages of *PYTHON-EXECUTABLE
           (python-version python) (python-executable python) (python-libpython python)
           (or **library-path** (library-path))))
 
+(defmacro unless-stopped (&body body)
+  "Evaluate BODY; leave it when another thread stops Python meanwhile: who starts it again does the same."
+  `(let ((*starting* t))
+     (catch 'not-running ,@body)))
+
 (defun start-and-connect (options)
   "Have libpyrite start Python with OPTIONS and connect its streams, whatever comes between: what other threads
 write waits for that."
@@ -41,9 +46,10 @@ write waits for that."
           (setf status (%start options))
         (when (and (eql status +ok+) (python-alive-p))
           (pyrite/port:python-started)
-          (connect-streams))))
+          ;; A throw out of here would be in the place of the exit that goes on.
+          (unless-stopped (connect-streams)))))
     (check-status status)
-    (write-kept-output)))
+    (unless-stopped (write-kept-output))))
 
 (defun start-python (executable)
   "Have libpyrite start Python as EXECUTABLE would, with *ADDITIONAL-INIT-CODES*."
@@ -61,9 +67,7 @@ write waits for that."
         ;; Before others enter.
         (limit-results)
         (watch-types)
-        ;; When another thread stops Python meanwhile, who starts it again does what is left.
-        (let ((*starting* t))
-          (catch 'not-running (start-and-connect options)))))))
+        (start-and-connect options)))))
 
 (defun library-loaded-p ()
   (plusp **%start**))
@@ -135,10 +139,9 @@ USE-VALUE for the path of another Python executable, or of another libpyrite."
 
 (defun flush-own-python-output ()
   "Write what waits in Python to be written, of this thread, unless another has stopped Python."
-  (let ((*starting* t))
-    (catch 'not-running
-      (with-default-conversions
-        (call-by-name (load-time-value (find-name "_pyrite_streams:flush_own") t))))))
+  (unless-stopped
+    (with-default-conversions
+      (call-by-name (load-time-value (find-name "_pyrite_streams:flush_own") t)))))
 
 (defun pystop ()
   "Stop Python: empty __main__ and run Python's garbage collector.

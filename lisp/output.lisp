@@ -129,11 +129,20 @@
           (python-literal *streams-source*)
           (python-literal (format nil "~{~A~%~}" (append (site-packages-code) *additional-init-codes*)))))
 
+(defun call-whole (call)
+  "The value of CALL, a function that calls one of streams.py. What ends Python code does not come in the middle of
+that; it may at its beginning. CALL is called again then: whose interrupt it was has run, or waits."
+  (declare (type function call))
+  (with-default-conversions
+    (loop
+      (handler-case (return (funcall call))
+        (py-keyboard-interrupt () nil)))))
+
 (defun connect-streams ()
   "Have Python write to and read from Lisp's streams."
-  (with-default-conversions
-    (call-python *load-streams* (list *streams-source*))
-    (call-by-name (load-time-value (find-name "_pyrite_streams:connect") t) #'answer-stream)))
+  (call-whole (lambda ()
+                (call-python *load-streams* (list *streams-source*))
+                (call-by-name (load-time-value (find-name "_pyrite_streams:connect") t) #'answer-stream))))
 
 (defun write-kept-output ()
   "Write what Python wrote before it was connected."

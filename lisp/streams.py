@@ -249,13 +249,19 @@ class Redirection:
     def __init__(self, number):
         Writer.flush_c()
         self._number = number
-        self._file = temporary_file()
         self._place = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.captures = 1
+        # Fails when there is no such descriptor.
         self._saved = os.dup(number)
-        os.dup2(self._file, number)
-        ask(MOVE, number, self._saved)
+        self._file = None
+        try:
+            self._file = temporary_file()
+            os.dup2(self._file, number)
+            ask(MOVE, number, self._saved)
+        except BaseException:
+            self._restore()
+            raise
 
     def read(self, final=False):
         """What was written since this was called last."""
@@ -270,13 +276,21 @@ class Redirection:
 
     def undo(self):
         """Put the descriptor back; what was written last."""
-        Writer.flush_c()
+        try:
+            Writer.flush_c()
+            os.dup2(self._saved, self._number)
+            return self.read(True)
+        finally:
+            self._restore()
+
+    def _restore(self):
         os.dup2(self._saved, self._number)
-        ask(MOVE, self._number, self._number)
-        os.close(self._saved)
-        text = self.read(True)
-        os.close(self._file)
-        return text
+        try:
+            ask(MOVE, self._number, self._number)
+        finally:
+            os.close(self._saved)
+            if self._file is not None:
+                os.close(self._file)
 
 
 def temporary_file():

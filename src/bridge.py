@@ -528,10 +528,14 @@ def is_beginning_thread(frame):
         frame = frame.f_back
 
 
+# The import system's own, and that of the host's streams.
+UNINTERRUPTIBLE = ("<frozen importlib._bootstrap>", "pyrite/streams.py")
+
+
 def uninterruptible(main):
     """The numbers of the threads where no exception may come now.
 
-    They are in the code of the import system itself, which takes locks; or wait for a thread of theirs to begin,
+    They are in code that takes locks, or would be left half done; or wait for a thread of theirs to begin,
     which has their number until then (up to Python 3.11), and would get what is for them. What is for the thread
     `main` is told otherwise.
     """
@@ -543,7 +547,7 @@ def uninterruptible(main):
         for thread, frame in frames.items()
         if frame is not None
         and (
-            frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+            frame.f_code.co_filename in UNINTERRUPTIBLE
             or (thread != main and is_beginning_thread(frame))
         )
     ]
