@@ -365,10 +365,13 @@ def initialize(code, main):
     try:
         exec(compile(code, "<pyrite>", "exec"), main)
         starter = here
+        Writer.flush()
     except BaseException:
         use(host)
         write_kept()
         raise
+    if host is not None:
+        use(host)
 
 
 def use(function):

@@ -42,7 +42,14 @@
   (mp:make-lock :name name :recursive nil))
 
 (defmacro with-lock ((lock) &body body)
-  `(mp:without-interrupts (mp:with-lock (,lock) ,@body)))
+  (let ((variable (gensym "LOCK")))
+    `(let ((,variable ,lock))
+       (mp:without-interrupts
+         ;; Who waits in ECL's queue for a lock is interrupted also there.
+         (loop until (mp:get-lock ,variable nil)
+               do (mp:process-yield))
+         (unwind-protect (progn ,@body)
+           (mp:giveup-lock ,variable))))))
 
 (defmacro with-free-lock ((lock) &body body)
   (let ((variable (gensym "LOCK")))

@@ -166,3 +166,22 @@ Python starts with."
     (pyexec "import sys; sys.modules['__main__'] = sys.__dict__.pop('kept_main')")
     (is-true (pyeval "__import__('__main__').initialized == 7"))
     (is-true (alive-p))))
+
+(test restarts.destroyed-threads
+  "Threads are destroyed while another restarts Python: each ends, and what the next ones write is theirs."
+  (let* ((over nil) (wrong '())
+         (stopper (bt:make-thread (lambda ()
+                                    (loop until over do (pystop) (sleep 0.002))))))
+    (flet ((work ()
+             (loop (let ((text (with-python-output (pycall "print" "k" :end ""))))
+                     (unless (equal "k" text) (push text wrong))))))
+      (unwind-protect
+           (dotimes (i (scaled 500))
+             (let ((thread (bt:make-thread (lambda () (ignore-errors (work))))))
+               (sleep (random 0.005))
+               (ignore-errors (bt:destroy-thread thread))
+               (ignore-errors (bt:join-thread thread))))
+        (setf over t)
+        (bt:join-thread stopper)))
+    (is (equal '() wrong))
+    (is-true (alive-p))))
