@@ -1966,8 +1966,8 @@ int32_t pyr_give_up(void);
  *
  * With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next
  * failing call on this thread, and until this function is called again. The exception, which may hold
- * large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it is
- * yours to release.
+ * large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it, which is
+ * given also while Python is stopped, and used when it runs again, is yours to release.
  *
  * Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
  * `PYR_NULL_ARGUMENT`.

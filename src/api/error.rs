@@ -10,8 +10,8 @@ use crate::{encode, guard, objects, thread};
 ///
 /// With `with_traceback` not 0, the formatted traceback is in it, too. The texts live until the next
 /// failing call on this thread, and until this function is called again. The exception, which may hold
-/// large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it is
-/// yours to release.
+/// large objects alive, is kept until the next failing call or `pyr_error_clear`; the handle on it, which is
+/// given also while Python is stopped, and used when it runs again, is yours to release.
 ///
 /// Returns `PYR_OK` (also when nothing has failed yet: `error->status` is 0 then) or
 /// `PYR_NULL_ARGUMENT`.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn pyr_error_last(error: *mut pyr_error, with_traceback: i
 }
 
 /// A handle on the exception of this thread's record, whose traceback is written down when that is
-/// asked for. 0 when there is none, or Python does not run any more.
+/// asked for. 0 when there is none, or Python was finalized.
 fn exception_handle(with_traceback: bool) -> pyr_handle {
     let thread = thread::current();
     // The call below may fail, and then writes a record of its own: ours is out of the way meanwhile.

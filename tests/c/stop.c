@@ -57,12 +57,18 @@ static void stop_and_start(int argc, char **argv) {
 static void error_over_stop(int argc, char **argv) {
     pyr_value source = cell_text("raise ValueError('before')");
     pyr_error error;
+    pyr_handle exception;
+    size_t count = 0;
     CHECK_STATUS(PYR_PYTHON_ERROR, pyr_exec(&source, 1));
     CHECK_OK(pyr_stop());
     CHECK_OK(pyr_error_last(&error, 1));
     CHECK(error.status == PYR_PYTHON_ERROR && same_text("before", error.message, error.message_length));
-    CHECK(error.exception == 0);
+    exception = error.exception;
+    CHECK(exception != 0);
     start_python(argc, argv);
+    CHECK_OK(pyr_counts(exception, &count, NULL));
+    CHECK(count == 1);
+    CHECK_OK(pyr_release(exception));
     CHECK_OK(pyr_error_last(&error, 1));
     CHECK(error.traceback_length > 0 && error.exception != 0);
     CHECK_OK(pyr_release(error.exception));
