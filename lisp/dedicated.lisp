@@ -14,7 +14,8 @@
 
 Looked at when Python is started, also after PYSTOP; not while a thread is in WITH-PYTHON-GIL or
 WITH-PYTHON-TIMEOUT on the one thread, which there is on then. Set it before Python's first start: only then
-is the one thread Python's main thread, too. Calls that come from elsewhere wait for their turn and cost two switches of
+is the one thread Python's main thread, too; or later while no other thread calls Python, for one that is
+interrupted or destroyed during the change may hang. Calls that come from elsewhere wait for their turn and cost two switches of
 threads; all else is as it is in standard mode. While Python waits for the answer of a Lisp function,
 others' calls run; while it computes or waits for something else, they wait, so that threads of Lisp's
 must not wait for each other in Python, with its locks or queues. Interrupts of a thread that
