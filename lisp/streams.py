@@ -254,13 +254,16 @@ class Redirection:
         self.captures = 1
         # Fails when there is no such descriptor.
         self._saved = os.dup(number)
-        self._file = None
         try:
             self._file = temporary_file()
+        except BaseException:
+            os.close(self._saved)
+            raise
+        try:
             os.dup2(self._file, number)
             ask(MOVE, number, self._saved)
         except BaseException:
-            self._restore()
+            self.undo()
             raise
 
     def read(self, final=False):
@@ -276,21 +279,14 @@ class Redirection:
 
     def undo(self):
         """Put the descriptor back; what was written last."""
-        try:
-            Writer.flush_c()
-            os.dup2(self._saved, self._number)
-            return self.read(True)
-        finally:
-            self._restore()
-
-    def _restore(self):
+        Writer.flush_c()
         os.dup2(self._saved, self._number)
         try:
             ask(MOVE, self._number, self._number)
+            return self.read(True)
         finally:
             os.close(self._saved)
-            if self._file is not None:
-                os.close(self._file)
+            os.close(self._file)
 
 
 def temporary_file():
@@ -403,8 +399,7 @@ def flush_own():
 
 def flush():
     """Write all that waits, of all threads."""
-    for stream in streams[1:]:
-        stream.buffer.finish()
+    flush_own()
     Writer.flush_all()
 
 

@@ -5,29 +5,35 @@
 (def-suite faults/first-use)
 (in-suite faults/first-use)
 
+(defun at-once (function)
+  "A form whose value is a list of what sixteen threads give that call FUNCTION, a lambda expression, with 0 to 15 at
+once."
+  `(let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
+          (threads (loop for i below 16
+                         collect (let ((i i))
+                                   (bt:make-thread
+                                    (lambda ()
+                                      (bt:with-lock-held (lock) (incf waiting))
+                                      (loop until go-on)
+                                      (,function i)))))))
+     (loop until (= 16 (bt:with-lock-held (lock) waiting)))
+     (setf go-on t)
+     (mapcar (function bt:join-thread) threads)))
+
 (defparameter *first-use*
-  '((defpackage "PYRITE/TEST" (:use "CL"))
+  `((defpackage "PYRITE/TEST" (:use "CL"))
     (setf pyrite:*additional-init-codes*
           '("import builtins; builtins.starts = getattr(builtins, 'starts', 0) + 1; builtins.seen = set()"))
-    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
-           (threads (loop for i below 16
-                          collect (let ((i i))
-                                    (bt:make-thread
-                                     (lambda ()
-                                       (bt:with-lock-held (lock) (incf waiting))
-                                       (loop until go-on)
-                                       (handler-case
-                                           (ecase (mod i 4)
-                                             (0 (eql 3 (pyrite:pycall "len" "abc")))
-                                             (1 (eql i (pyrite:pycall "lambda f, x: (seen.add(f), f(x))[1]" (function identity) i)))
-                                             (2 (eql 1 (pyrite:pyeval "starts")))
-                                             (3 (handler-case (pyrite:pyeval "1 / 0")
-                                                  (pyrite:py-zero-division-error () t))))
-                                         (error (condition) (princ-to-string condition)))))))))
-      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
-      (setf go-on t)
-      (print (list :results (remove t (mapcar (function bt:join-thread) threads))
-                   (pyrite:pyeval "starts") (pyrite:pyeval "len(seen)")))))
+    (let ((results ,(at-once '(lambda (i)
+                               (handler-case
+                                   (ecase (mod i 4)
+                                     (0 (eql 3 (pyrite:pycall "len" "abc")))
+                                     (1 (eql i (pyrite:pycall "lambda f, x: (seen.add(f), f(x))[1]" (function identity) i)))
+                                     (2 (eql 1 (pyrite:pyeval "starts")))
+                                     (3 (handler-case (pyrite:pyeval "1 / 0")
+                                          (pyrite:py-zero-division-error () t))))
+                                 (error (condition) (princ-to-string condition)))))))
+      (print (list :results (remove t results) (pyrite:pyeval "starts") (pyrite:pyeval "len(seen)")))))
   "Sixteen threads, which call at once.")
 
 (test first-use.sixteen-threads
@@ -39,23 +45,17 @@
         (is-true (search "(:RESULTS NIL 1 1)" output) "~A" output)))))
 
 (defparameter *failing-first-use*
-  '((defpackage "PYRITE/TEST" (:use "CL"))
+  `((defpackage "PYRITE/TEST" (:use "CL"))
     (setf pyrite:*python-executable-path* "/nonexistent/bin/python3")
-    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
-           (threads (loop repeat 16
-                          collect (bt:make-thread
-                                   (lambda ()
-                                     (bt:with-lock-held (lock) (incf waiting))
-                                     (loop until go-on)
-                                     (handler-case (pyrite:pycall "len" "abc")
-                                       (error (condition) (princ-to-string condition))))))))
-      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
-      (setf go-on t)
-      (let ((reports (remove-duplicates (mapcar (function bt:join-thread) threads) :test (function equal))))
-        (print (list :reports (length reports) (and (search "/nonexistent/bin/python3" (first reports)) t)
-                     (pyrite:python-alive-p)
-                     (progn (setf pyrite:*python-executable-path* nil)
-                            (pyrite:pycall "len" "abc")))))))
+    (let ((reports (remove-duplicates ,(at-once '(lambda (i)
+                                                  (declare (ignore i))
+                                                  (handler-case (pyrite:pycall "len" "abc")
+                                                    (error (condition) (princ-to-string condition)))))
+                                      :test (function equal))))
+      (print (list :reports (length reports) (and (search "/nonexistent/bin/python3" (first reports)) t)
+                   (pyrite:python-alive-p)
+                   (progn (setf pyrite:*python-executable-path* nil)
+                          (pyrite:pycall "len" "abc"))))))
   "Sixteen threads, which call at once when there is no Python; then there is one.")
 
 (test first-use.that-fails
@@ -66,19 +66,13 @@
       (is-true (search "(:REPORTS 1 T NIL 3)" output) "~A" output))))
 
 (defparameter *writing-first-use*
-  '((defpackage "PYRITE/TEST" (:use "CL"))
+  `((defpackage "PYRITE/TEST" (:use "CL"))
     (setf pyrite:*additional-init-codes* '("print('kept')"))
-    (let* ((waiting 0) (lock (bt:make-lock)) (go-on nil)
-           (threads (loop repeat 16
-                          collect (bt:make-thread
-                                   (lambda ()
-                                     (bt:with-lock-held (lock) (incf waiting))
-                                     (loop until go-on)
-                                     (pyrite:with-python-output
-                                       (dotimes (i 3) (pyrite:pycall "print" "y" :end ""))))))))
-      (loop until (= 16 (bt:with-lock-held (lock) waiting)))
-      (setf go-on t)
-      (print (list :texts (remove-duplicates (mapcar (function bt:join-thread) threads) :test (function equal))))))
+    (print (list :texts (remove-duplicates ,(at-once '(lambda (i)
+                                                       (declare (ignore i))
+                                                       (pyrite:with-python-output
+                                                         (dotimes (j 3) (pyrite:pycall "print" "y" :end "")))))
+                                           :test (function equal)))))
   "Sixteen threads, which all capture what they write.")
 
 (test first-use.that-writes
