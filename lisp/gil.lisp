@@ -5,22 +5,19 @@
 (defun call-with-gil (function)
   "Call FUNCTION with the GIL held by this thread."
   (python-start-if-not-alive)
-  (let ((held nil) (server nil) (*in-place* *in-place*))
-    (pyrite/port:with-cleanup
-        (progn
-          ;; First: between the two another thread's question, in which this one would let go again, might begin.
-          (pyrite/port:without-interrupts
-            (setf server (hold-server)
-                  *in-place* (null server)))
-          (check-status (call-when-running
-                         (lambda ()
-                           (pyrite/port:without-interrupts
-                             (let ((status (%%gil-acquire)))
-                               (setf held (eql status +ok+))
-                               status)))))
-          (funcall function))
-      (when held (%gil-release))
-      (free-server server))))
+  ;; First: between the two another thread's question, in which this one would let go again, might begin.
+  (with-server-held
+    (let ((held nil))
+      (pyrite/port:with-cleanup
+          (progn
+            (check-status (call-when-running
+                           (lambda ()
+                             (pyrite/port:without-interrupts
+                               (let ((status (%%gil-acquire)))
+                                 (setf held (eql status +ok+))
+                                 status)))))
+            (funcall function))
+        (when held (%gil-release))))))
 
 (defmacro with-python-gil (&body body)
   "Evaluate BODY with the GIL held: the calls in it are cheaper, those of other threads wait.

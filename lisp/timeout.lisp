@@ -18,18 +18,16 @@ threads wait until BODY is done. Starts Python when it does not run."
   "Call FUNCTION with the time of Python code limited: see WITH-PYTHON-TIMEOUT."
   (check-type seconds (real 0))
   (python-start-if-not-alive)
-  (let ((limit 0) (server nil) (*in-place* *in-place*))
-    (pyrite/port:with-cleanup
-        (progn
-          (pyrite/port:without-interrupts
-            ;; The limit is one of the thread on which Python runs: others' calls there must not end by it.
-            (setf server (hold-server)
-                  *in-place* (null server)
-                  limit (begin-limit (ceiling (* 1000 (min seconds (ash 1 30)))))))
-          (funcall function))
-      (unless (zerop limit)
-        (%limit-end limit))
-      (free-server server))))
+  ;; The limit is one of the thread on which Python runs: others' calls there must not end by it.
+  (with-server-held
+    (let ((limit 0))
+      (pyrite/port:with-cleanup
+          (progn
+            (pyrite/port:without-interrupts
+              (setf limit (begin-limit (ceiling (* 1000 (min seconds (ash 1 30)))))))
+            (funcall function))
+        (unless (zerop limit)
+          (%limit-end limit))))))
 
 (defun begin-limit (milliseconds)
   "The number of a limit of MILLISECONDS that begins now."
